@@ -85,7 +85,8 @@ extension Instant: CustomStringConvertible {
             }
             LocalTime(secondsSinceEpoch: seconds).write(to: put)
             put(UInt8(ascii: "."))
-            writeDigits(Int(milliseconds - seconds * 1000), count: 3, to: put)
+            // Wrapping: near `Int64.min` the rounded seconds are out of range, the difference is not.
+            writeDigits(Int(milliseconds &- seconds &* 1000), count: 3, to: put)
             put(UInt8(ascii: "Z"))
             return length
         }

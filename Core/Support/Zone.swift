@@ -21,6 +21,18 @@ public struct Zone: Sendable {
         self.clock = clock
     }
 
+    /// Creates a zone from the bytes of a file, or nil if they are no TZif file.
+    init?(identifier: String, tzif bytes: [UInt8]) {
+        guard let clock = ZoneClock(tzif: bytes) else { return nil }
+        self.identifier = identifier
+        self.clock = clock
+    }
+
+    /// The bytes of a file that comes with the database, such as `zone.tab`; nil if it is missing.
+    static func databaseFile(named name: String) -> [UInt8]? {
+        ZoneDirectory.contents(of: name)
+    }
+
     /// Seconds that the zone's clocks are ahead of UTC (negative: behind) at a moment.
     public func offset(at instant: Instant) -> Int {
         clock.period(at: instant.seconds).kind.offset
@@ -85,7 +97,7 @@ extension Zone: Hashable {
 
 extension Instant {
     fileprivate init(seconds: Int64) {
-        self.init(milliseconds: seconds * 1000)
+        self.init(milliseconds: min(max(seconds, .min / 1000), .max / 1000) * 1000)
     }
 }
 
@@ -96,7 +108,7 @@ private enum ZoneDirectory {
     private static let clocks = Mutex<[String: ZoneClock]>([:])
     private static let largestFile = 1 << 20
 
-    static var path: String {
+    private static var path: String {
         guard let path = getenv("TZDIR") else { return "/usr/share/zoneinfo" }
         return String(cString: path)
     }
@@ -104,7 +116,7 @@ private enum ZoneDirectory {
     static func clock(of identifier: String) -> ZoneClock? {
         guard isIdentifier(identifier) else { return nil }
         if let known = clocks.withLock({ $0[identifier] }) { return known }
-        guard let bytes = contents(of: "\(path)/\(identifier)"),
+        guard let bytes = contents(of: identifier),
             let clock = ZoneClock(tzif: bytes)
         else { return nil }
         clocks.withLock { $0[identifier] = clock }
@@ -133,20 +145,8 @@ private enum ZoneDirectory {
         }
     }
 
-    private static func contents(of path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 8192)
-        while bytes.count <= largestFile {
-            let count = read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { return bytes }
-            bytes += chunk[..<count]
-        }
-        return nil
+    static func contents(of file: String) -> [UInt8]? {
+        try? File.read("\(path)/\(file)", limit: largestFile)
     }
 }
 
