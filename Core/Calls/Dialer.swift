@@ -1,0 +1,370 @@
+/// Calls people: at most once for an attempt, never over the cap.
+///
+/// 1. One transaction: the gate says yes, and the attempt is written down as `dialing`. The cap and
+///    "one live call a lead and a number" are checked in it, across all processes.
+/// 2. `POST /call`, once, with the attempt's id, while a kernel lock shows that this process lives.
+/// 3. One transaction: the answer is stored.
+///
+/// A crash, a time-out or a server error between 1 and 3 leaves `dialing` behind. Nobody but
+/// ``Reconciler`` may touch such a row, and it asks Vapi first.
+public struct Dialer: Sendable {
+    let database: Database
+    let vapi: Vapi
+    let journey: Journey
+    let locks: AttemptLocks
+    let clock: Clock
+    let newAttemptID: @Sendable () -> String
+
+    /// Creates a dialer.
+    public init(
+        database: Database,
+        vapi: Vapi,
+        journey: Journey,
+        locks: AttemptLocks,
+        clock: Clock,
+        newAttemptID: @escaping @Sendable () -> String = { Identifier.random() }
+    ) {
+        self.database = database
+        self.vapi = vapi
+        self.journey = journey
+        self.locks = locks
+        self.clock = clock
+        self.newAttemptID = newAttemptID
+    }
+
+    /// An attempt that is written down and not yet dialed.
+    struct Attempt: Sendable {
+        let callID: Int64
+        let attemptID: String
+        let request: DialRequests.Request
+        let lead: Contact
+    }
+
+    /// What became of one promise.
+    public enum Outcome: Sendable, Equatable {
+        /// Vapi has the call.
+        case placed(attemptID: String, callID: String)
+        /// Vapi said no, or could not be reached; the sentence says so.
+        case failed(attemptID: String, sentence: String)
+        /// Nobody knows yet; the reconciler finds out.
+        case unknown(attemptID: String)
+        /// The gate held or refused it.
+        case notNow(ContactGate.Decision)
+    }
+
+    // MARK: 1. Reserve
+
+    /// What taking the next promise came to.
+    enum Reservation {
+        case attempt(Attempt)
+        /// The promise was held or dropped; there may be others.
+        case settled(ContactGate.Decision)
+        /// Nothing is due, no line is free, or calling is paused.
+        case nothing
+    }
+
+    /// Takes the promise that is next in order and reserves an attempt for it.
+    func reserveNext() throws -> Reservation {
+        let now = clock.now()
+        return try database.write { connection in
+            guard try Pause.current(in: connection, now: now) == nil,
+                try journey.gate.freeLines(connection) > 0,
+                let request = try DialRequests.nextDue(at: now, in: connection)
+            else { return .nothing }
+            return try reserve(request, now: now, in: connection)
+        }
+    }
+
+    /// Reserves an attempt for a promise, or holds or drops the promise as the gate says.
+    func reserve(
+        _ request: DialRequests.Request,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Reservation {
+        guard let lead = try Contact.find(id: request.leadID, in: connection) else {
+            return .nothing
+        }
+        let decision = try journey.gate.mayContact(
+            lead,
+            channel: .call,
+            purpose: request.kind,
+            now: now,
+            in: connection
+        )
+        switch decision {
+        case .allow:
+            return .attempt(try begin(request, lead, now: now, in: connection))
+        case .hold(let until, let reason):
+            // Without a known time the promise stays due and is looked at again at the next run.
+            if let until, until > request.dueAt {
+                try DialRequests.postpone(
+                    request.id,
+                    to: until,
+                    because: reason.rawValue,
+                    now: now,
+                    in: connection
+                )
+                try connection.execute(
+                    """
+                    UPDATE leads SET next_retry_time = \(until), last_updated_at = \(now)
+                    WHERE id = \(lead.id) AND next_retry_time IS NOT NULL
+                    """
+                )
+                try JourneyLog.add(
+                    lead.id,
+                    node: Workflow.Node.initiateCall.rawValue,
+                    decision: "held",
+                    reason: "\(reason.sentence) The call is held until "
+                        + "\(until.spoken(in: journey.zone)).",
+                    at: now,
+                    in: connection
+                )
+            }
+        case .refuse(let reason):
+            try DialRequests.settle(
+                request.id,
+                as: .skipped,
+                because: reason.rawValue,
+                now: now,
+                in: connection
+            )
+            try connection.execute(
+                "UPDATE leads SET next_retry_time = NULL WHERE id = \(lead.id)"
+            )
+            try JourneyLog.add(
+                lead.id,
+                node: Workflow.Node.initiateCall.rawValue,
+                decision: "not_called",
+                reason: "\(reason.sentence) The planned call is dropped.",
+                at: now,
+                in: connection
+            )
+        }
+        return .settled(decision)
+    }
+
+    private func begin(
+        _ request: DialRequests.Request,
+        _ lead: Contact,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Attempt {
+        let attemptID = newAttemptID()
+        try connection.execute(
+            """
+            INSERT INTO calls (attempt_id, lead_id, request_id, kind, number, state,
+            previous_status, created_at, heard_at)
+            VALUES (\(attemptID), \(lead.id), \(request.id), \(request.kind),
+            \(lead.number.e164), \(CallState.dialing), \(lead.status), \(now), \(now))
+            """
+        )
+        let callID = connection.lastInsertedID
+        // Held before anybody else can see the row.
+        guard locks.take(callID) else {
+            throw Database.Unavailable(
+                cause: "an attempt's lock is held by another process",
+                sentence: "The call could not be prepared. Try again."
+            )
+        }
+        try DialRequests.claim(request, now: now, in: connection)
+        try connection.execute(
+            """
+            UPDATE leads SET call_status = \(LeadStatus.initiated), last_call_time = \(now),
+            vapi_call_id = NULL, next_retry_time = NULL,
+            journey_state = \(JourneyState.calling), last_updated_at = \(now)
+            WHERE id = \(lead.id)
+            """
+        )
+        try JourneyLog.add(
+            lead.id,
+            callID: callID,
+            node: Workflow.Node.initiateCall.rawValue,
+            decision: "dial",
+            reason: request.kind.sentence,
+            at: now,
+            in: connection
+        )
+        return Attempt(callID: callID, attemptID: attemptID, request: request, lead: lead)
+    }
+
+    // MARK: 2. Dial
+
+    /// Dials a reserved attempt and stores what Vapi answered.
+    func dial(_ attempt: Attempt) throws -> Outcome {
+        defer { locks.release(attempt.callID) }
+        let placement = vapi.place(
+            Vapi.Order(
+                attemptID: attempt.attemptID,
+                leadUUID: attempt.lead.uuid,
+                number: attempt.lead.number,
+                name: attempt.lead.name,
+                partner: attempt.lead.partner
+            )
+        )
+        let now = clock.now()
+        return try database.write { connection in
+            try store(placement, of: attempt, now: now, in: connection)
+        }
+    }
+
+    // MARK: 3. Store
+
+    private func store(
+        _ placement: Vapi.Placement,
+        of attempt: Attempt,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Outcome {
+        switch placement {
+        case .placed(let callID, let controlURL):
+            // A webhook may have come before this answer: only what is missing is filled in.
+            try connection.execute(
+                """
+                UPDATE calls SET vapi_call_id = ifnull(vapi_call_id, \(callID)),
+                control_url = ifnull(control_url, \(controlURL)), heard_at = max(heard_at, \(now)),
+                state = CASE WHEN state = 'dialing' THEN 'queued' ELSE state END
+                WHERE id = \(attempt.callID)
+                """
+            )
+            try connection.execute(
+                """
+                UPDATE leads SET vapi_call_id = \(callID), last_updated_at = \(now)
+                WHERE id = \(attempt.lead.id) AND vapi_call_id IS NULL
+                """
+            )
+            try DialRequests.settle(attempt.request.id, as: .done, now: now, in: connection)
+            return .placed(attemptID: attempt.attemptID, callID: callID)
+        case .refused(let refusal):
+            return try store(refusal, of: attempt, now: now, in: connection)
+        case .notSent(let failure):
+            let sentence = "Vapi cannot be reached. The call is placed when it can be."
+            try putBack(
+                attempt,
+                as: .notPlaced,
+                until: now + .minutes(1),
+                because: failure.rawValue,
+                sentence: sentence,
+                now: now,
+                in: connection
+            )
+            return .failed(attemptID: attempt.attemptID, sentence: sentence)
+        case .unknown(let cause):
+            try connection.execute(
+                """
+                UPDATE calls SET reason = \(cause) WHERE id = \(attempt.callID)
+                AND state = 'dialing'
+                """
+            )
+            try JourneyLog.add(
+                attempt.lead.id,
+                callID: attempt.callID,
+                node: Workflow.Node.initiateCall.rawValue,
+                decision: "unknown",
+                reason: "Vapi did not answer clearly, so the call may exist. It is looked up before "
+                    + "anything else happens.",
+                at: now,
+                in: connection
+            )
+            return .unknown(attemptID: attempt.attemptID)
+        }
+    }
+
+    private func store(
+        _ refusal: Vapi.Refusal,
+        of attempt: Attempt,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Outcome {
+        switch refusal.kind {
+        case .number:
+            try refuseNumber(attempt, refusal, now: now, in: connection)
+        case .concurrency, .rate:
+            let wait = Duration.seconds(max(15, min(refusal.retryAfter ?? 30, 3600)))
+            try putBack(
+                attempt,
+                as: .refused,
+                until: now + wait,
+                because: refusal.kind.rawValue,
+                sentence: refusal.sentence,
+                now: now,
+                in: connection
+            )
+        case .key, .billing, .permission, .missing, .policy, .request:
+            try putBack(
+                attempt,
+                as: .refused,
+                until: now + .minutes(1),
+                because: refusal.kind.rawValue,
+                sentence: refusal.sentence,
+                now: now,
+                in: connection
+            )
+            try Pause.set(because: refusal.sentence, by: "vapi", now: now, in: connection)
+        }
+        return .failed(attemptID: attempt.attemptID, sentence: refusal.sentence)
+    }
+
+    private func refuseNumber(
+        _ attempt: Attempt,
+        _ refusal: Vapi.Refusal,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE calls SET state = 'refused', reason = \(refusal.kind.rawValue), counted = 0,
+            heard_at = \(now) WHERE id = \(attempt.callID) AND state = 'dialing'
+            """
+        )
+        guard connection.changes == 1 else { return }
+        try DialRequests.settle(attempt.request.id, as: .done, now: now, in: connection)
+        try connection.execute(
+            """
+            UPDATE leads SET call_status = \(LeadStatus.failed), number_invalid = 1,
+            last_updated_at = \(now) WHERE id = \(attempt.lead.id)
+            """
+        )
+        guard let lead = try Contact.find(id: attempt.lead.id, in: connection) else { return }
+        try journey.callEnded(
+            lead,
+            callID: attempt.callID,
+            result: .numberBad,
+            endedAt: now,
+            now: now,
+            in: connection
+        )
+    }
+
+    private func putBack(
+        _ attempt: Attempt,
+        as state: CallState,
+        until: Instant,
+        because cause: String,
+        sentence: String,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try CallStore.putBack(
+            callID: attempt.callID,
+            as: state,
+            until: until,
+            because: cause,
+            sentence: sentence,
+            now: now,
+            in: connection
+        )
+    }
+}
+
+extension DialKind {
+    /// Why somebody is called, as a sentence.
+    var sentence: String {
+        switch self {
+        case .callback: "This person asked to be called at this time."
+        case .operator: "Somebody on the team asked for this call."
+        case .retry: "Nobody was reached before, and the retry is due."
+        case .schedule: "The lead is part of a bulk schedule."
+        case .new: "The lead is new."
+        }
+    }
+}

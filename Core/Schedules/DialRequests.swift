@@ -1,0 +1,188 @@
+/// The one table of promises to call somebody.
+public enum DialRequests {
+    /// One promise.
+    public struct Request: Sendable {
+        public let id: Int64
+        public let leadID: Int64
+        public let kind: DialKind
+        /// When it may be dialed; moves when the gate holds it.
+        public let dueAt: Instant
+        /// When it was promised for.
+        public let promisedAt: Instant
+        public let scheduleID: Int64?
+    }
+
+    private static let columns: SQL =
+        "SELECT id, lead_id, kind, due_at, promised_at, schedule_id FROM dial_requests"
+
+    /// Promises a call. A lead has at most one waiting promise of the kinds operator, retry and new:
+    /// a second one moves the first. Two callbacks for the same time are one.
+    ///
+    /// - Returns: the id of the promise.
+    /// - Throws: ``Database/Unavailable``.
+    @discardableResult
+    public static func add(
+        _ leadID: Int64,
+        _ kind: DialKind,
+        dueAt: Instant,
+        promisedAt: Instant? = nil,
+        scheduleID: Int64? = nil,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Int64 {
+        var same: SQL = "lead_id = \(leadID) AND kind = \(kind) AND state = 'waiting'"
+        switch kind {
+        case .operator, .retry, .new: break
+        case .callback: same = "\(sql: same) AND promised_at = \(promisedAt ?? dueAt)"
+        case .schedule: same = "\(sql: same) AND schedule_id = \(scheduleID)"
+        }
+        if let id: Int64 = try connection.value("SELECT id FROM dial_requests WHERE \(sql: same)") {
+            try connection.execute(
+                """
+                UPDATE dial_requests SET due_at = \(dueAt), promised_at = \(promisedAt ?? dueAt)
+                WHERE id = \(id)
+                """
+            )
+            return id
+        }
+        try connection.execute(
+            """
+            INSERT INTO dial_requests
+            (lead_id, kind, rank, due_at, promised_at, schedule_id, created_at)
+            VALUES (\(leadID), \(kind), \(kind.rank), \(dueAt), \(promisedAt ?? dueAt),
+            \(scheduleID), \(now))
+            """
+        )
+        return connection.lastInsertedID
+    }
+
+    /// The promise to keep next: the first kind in order of promise that has one due.
+    ///
+    /// One index search a kind, so that what lies in the future costs nothing.
+    /// - Throws: ``Database/Unavailable``.
+    static func nextDue(at now: Instant, in connection: Connection) throws -> Request? {
+        for kind in DialKind.allCases {
+            let row = try connection.first(
+                """
+                \(sql: columns) WHERE state = 'waiting' AND rank = \(kind.rank)
+                AND due_at <= \(now) ORDER BY due_at, id LIMIT 1
+                """
+            )
+            if let row { return try Request(row: row) }
+        }
+        return nil
+    }
+
+    /// A waiting promise.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func waiting(id: Int64, in connection: Connection) throws -> Request? {
+        try connection.first("\(sql: columns) WHERE id = \(id) AND state = 'waiting'")
+            .map(Request.init)
+    }
+
+    /// The number of promises that are due.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    public static func countDue(at now: Instant, in connection: Connection) throws -> Int {
+        var count = 0
+        for kind in DialKind.allCases {
+            count +=
+                try connection.value(
+                    """
+                    SELECT count(*) FROM (SELECT 1 FROM dial_requests WHERE state = 'waiting'
+                    AND rank = \(kind.rank) AND due_at <= \(now) LIMIT 10000)
+                    """
+                ) ?? 0
+        }
+        return count
+    }
+
+    /// Marks a promise as taken by an attempt, and drops what that attempt makes needless: every
+    /// other promise to the lead within four hours, but never a callback.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func claim(_ request: Request, now: Instant, in connection: Connection) throws {
+        try connection.execute(
+            "UPDATE dial_requests SET state = 'claimed', reason = NULL WHERE id = \(request.id)"
+        )
+        try connection.execute(
+            """
+            UPDATE dial_requests SET state = 'skipped', reason = 'superseded', settled_at = \(now)
+            WHERE lead_id = \(request.leadID) AND state = 'waiting' AND id <> \(request.id)
+            AND kind <> 'callback' AND due_at < \(now + .hours(4))
+            """
+        )
+    }
+
+    /// Settles a promise for good.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func settle(
+        _ id: Int64,
+        as state: Settlement,
+        because reason: String? = nil,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE dial_requests SET state = \(state), reason = \(reason), settled_at = \(now)
+            WHERE id = \(id) AND settled_at IS NULL
+            """
+        )
+    }
+
+    /// How a promise ends.
+    enum Settlement: String, SQLConvertible { case done, cancelled, skipped }
+
+    /// Moves a waiting or claimed promise to a later time. Where the same promise was given anew in
+    /// the meantime, that one stands and this one is dropped.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func postpone(
+        _ id: Int64,
+        to dueAt: Instant,
+        because reason: String,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE OR IGNORE dial_requests SET state = 'waiting', due_at = \(dueAt),
+            reason = \(reason) WHERE id = \(id) AND settled_at IS NULL
+            """
+        )
+        guard connection.changes == 0 else { return }
+        try settle(id, as: .skipped, because: "superseded", now: now, in: connection)
+    }
+
+    /// Cancels everything that is planned for a lead.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func cancelAll(
+        of leadID: Int64,
+        kinds: [DialKind] = DialKind.allCases,
+        because reason: String,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE dial_requests SET state = 'cancelled', reason = \(reason), settled_at = \(now)
+            WHERE lead_id = \(leadID) AND state = 'waiting' AND kind IN \(list: kinds)
+            """
+        )
+    }
+}
+
+extension DialRequests.Request {
+    init(row: Row) throws {
+        id = try row.required("id")
+        leadID = try row.required("lead_id")
+        kind = try row.required("kind")
+        dueAt = try row.required("due_at")
+        promisedAt = try row.required("promised_at")
+        scheduleID = row["schedule_id"]
+    }
+}
