@@ -71,9 +71,9 @@ struct CallingWindowCases {
     mutating func run(count: Int) {
         var printed = 0
         for (zone, moment) in switches {
-            for quarters in -8...8 {
-                printCase(zone: zone, at: moment + .minutes(15 * quarters) + .milliseconds(-1))
-                printCase(zone: zone, at: moment + .minutes(15 * quarters))
+            for hours in -2...2 {
+                printCase(zone: zone, at: moment + .hours(hours) - .milliseconds(1))
+                printCase(zone: zone, at: moment + .hours(hours))
                 printed += 2
             }
         }
