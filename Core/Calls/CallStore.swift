@@ -92,7 +92,14 @@ enum CallStore {
             WHERE id = \(callID)
             """
         )
-        try restore(call, until: until, because: cause, sentence: sentence, now: now, in: connection)
+        try restore(
+            call,
+            until: until,
+            because: cause,
+            sentence: sentence,
+            now: now,
+            in: connection
+        )
     }
 
     /// Gives the lead its status from before the attempt back and makes the promise due again.

@@ -140,7 +140,9 @@ public struct ContactGate: Sendable {
     /// How many calls may begin now.
     func freeLines(_ connection: Connection) throws -> Int {
         let live: Int =
-            try connection.value("SELECT count(*) FROM calls WHERE state IN \(list: CallState.live)")
+            try connection.value(
+                "SELECT count(*) FROM calls WHERE state IN \(list: CallState.live)"
+            )
             ?? 0
         return max(0, rules.lines - live)
     }

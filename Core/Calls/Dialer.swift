@@ -44,8 +44,10 @@ public struct Dialer: Sendable {
     public enum Outcome: Sendable, Equatable {
         /// Vapi has the call.
         case placed(attemptID: String, callID: String)
-        /// Vapi said no, or could not be reached; the sentence says so.
-        case failed(attemptID: String, sentence: String)
+        /// Vapi said no.
+        case refused(attemptID: String, Vapi.Refusal)
+        /// Vapi could not be reached; the promise is due again in a minute.
+        case notSent(attemptID: String)
         /// Nobody knows yet; the reconciler finds out.
         case unknown(attemptID: String)
         /// The gate held or refused it.
@@ -95,31 +97,9 @@ public struct Dialer: Sendable {
         case .allow:
             return .attempt(try begin(request, lead, now: now, in: connection))
         case .hold(let until, let reason):
-            // Without a known time the promise stays due and is looked at again at the next run.
-            if let until, until > request.dueAt {
-                try DialRequests.postpone(
-                    request.id,
-                    to: until,
-                    because: reason.rawValue,
-                    now: now,
-                    in: connection
-                )
-                try connection.execute(
-                    """
-                    UPDATE leads SET next_retry_time = \(until), last_updated_at = \(now)
-                    WHERE id = \(lead.id) AND next_retry_time IS NOT NULL
-                    """
-                )
-                try JourneyLog.add(
-                    lead.id,
-                    node: Workflow.Node.initiateCall.rawValue,
-                    decision: "held",
-                    reason: "\(reason.sentence) The call is held until "
-                        + "\(until.spoken(in: journey.zone)).",
-                    at: now,
-                    in: connection
-                )
-            }
+            // A pause and busy lines hold everybody alike: the promise stays due.
+            guard reason != .paused, reason != .noFreeLine else { break }
+            try postpone(request, lead, to: until ?? now + .days(1), reason, now, connection)
         case .refuse(let reason):
             try DialRequests.settle(
                 request.id,
@@ -141,6 +121,37 @@ public struct Dialer: Sendable {
             )
         }
         return .settled(decision)
+    }
+
+    private func postpone(
+        _ request: DialRequests.Request,
+        _ lead: Contact,
+        to until: Instant,
+        _ reason: ContactGate.Reason,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws {
+        try DialRequests.postpone(
+            request.id,
+            to: until,
+            because: reason.rawValue,
+            now: now,
+            in: connection
+        )
+        try connection.execute(
+            """
+            UPDATE leads SET next_retry_time = \(until), last_updated_at = \(now)
+            WHERE id = \(lead.id) AND next_retry_time IS NOT NULL
+            """
+        )
+        try JourneyLog.add(
+            lead.id,
+            node: Workflow.Node.initiateCall.rawValue,
+            decision: "held",
+            reason: "\(reason.sentence) The call is held until \(until.spoken(in: journey.zone)).",
+            at: now,
+            in: connection
+        )
     }
 
     private func begin(
@@ -237,17 +248,16 @@ public struct Dialer: Sendable {
         case .refused(let refusal):
             return try store(refusal, of: attempt, now: now, in: connection)
         case .notSent(let failure):
-            let sentence = "Vapi cannot be reached. The call is placed when it can be."
             try putBack(
                 attempt,
                 as: .notPlaced,
                 until: now + .minutes(1),
                 because: failure.rawValue,
-                sentence: sentence,
+                sentence: "Vapi cannot be reached. The call is placed when it can be.",
                 now: now,
                 in: connection
             )
-            return .failed(attemptID: attempt.attemptID, sentence: sentence)
+            return .notSent(attemptID: attempt.attemptID)
         case .unknown(let cause):
             try connection.execute(
                 """
@@ -260,7 +270,8 @@ public struct Dialer: Sendable {
                 callID: attempt.callID,
                 node: Workflow.Node.initiateCall.rawValue,
                 decision: "unknown",
-                reason: "Vapi did not answer clearly, so the call may exist. It is looked up before "
+                reason:
+                    "Vapi did not answer clearly, so the call may exist. It is looked up before "
                     + "anything else happens.",
                 at: now,
                 in: connection
@@ -301,7 +312,7 @@ public struct Dialer: Sendable {
             )
             try Pause.set(because: refusal.sentence, by: "vapi", now: now, in: connection)
         }
-        return .failed(attemptID: attempt.attemptID, sentence: refusal.sentence)
+        return .refused(attemptID: attempt.attemptID, refusal)
     }
 
     private func refuseNumber(

@@ -198,7 +198,8 @@ public struct Journey: Sendable {
         _ now: Instant,
         _ connection: Connection
     ) throws {
-        let kinds = state == .declined || state == .unreachable
+        let kinds =
+            state == .declined || state == .unreachable
             ? DialKind.allCases : DialKind.allCases.filter { $0 != .callback }
         try DialRequests.cancelAll(
             of: lead.id,

@@ -66,9 +66,11 @@ public struct Vapi: Sendable {
         public var sentence: String {
             switch kind {
             case .number: "Vapi says that this phone number cannot be called. Correct the number."
-            case .concurrency: "All of our Vapi lines are busy. The call is placed when one is free."
+            case .concurrency:
+                "All of our Vapi lines are busy. The call is placed when one is free."
             case .rate: "Vapi asks us to slow down. The call is placed a little later."
-            case .key: "Vapi does not accept our API key. Correct VAPI_API_KEY, then resume calling."
+            case .key:
+                "Vapi does not accept our API key. Correct VAPI_API_KEY, then resume calling."
             case .billing: "The Vapi account needs a payment. Top it up, then resume calling."
             case .permission:
                 "Vapi does not let this account place the call. Check its plan and its phone number, "

@@ -7,7 +7,8 @@ enum Settings {
         return text.flatMap { try? JSON(parsing: $0) }
     }
 
-    static func set(_ name: String, _ value: JSON?, now: Instant, in connection: Connection) throws {
+    static func set(_ name: String, _ value: JSON?, now: Instant, in connection: Connection) throws
+    {
         guard let value else {
             try connection.execute("DELETE FROM settings WHERE name = \(name)")
             return

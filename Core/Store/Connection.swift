@@ -102,7 +102,8 @@ public struct Row {
     ///
     /// - Throws: ``Database/Unavailable`` when it is missing or holds something else, which means
     ///   that program and schema do not fit.
-    public func required<T: SQLConvertible>(_ column: String, as type: T.Type = T.self) throws -> T {
+    public func required<T: SQLConvertible>(_ column: String, as type: T.Type = T.self) throws -> T
+    {
         guard let value: T = self[column] else {
             throw Database.Unavailable(
                 cause: "column \(column) does not hold \(T.self)",
@@ -121,7 +122,8 @@ public struct Row {
     /// A text column's bytes at a position, without making a string; `nil` for NULL.
     ///
     /// - Throws: What `body` throws.
-    public func withText<R>(at index: Int, _ body: (UnsafeRawBufferPointer?) throws -> R) throws -> R
+    public func withText<R>(at index: Int, _ body: (UnsafeRawBufferPointer?) throws -> R) throws
+        -> R
     {
         try row.withUnsafeData(atIndex: index) { data in
             guard let data else { return try body(nil) }

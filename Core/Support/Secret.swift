@@ -13,7 +13,8 @@ public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugS
     public var customMirror: Mirror { Mirror(self, children: []) }
 
     /// Whether two byte strings are equal, in a time that tells nothing but their lengths.
-    public static func equal(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool
+    public static func equal(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>)
+        -> Bool
     {
         guard left.count == right.count else { return false }
         var difference: UInt8 = 0

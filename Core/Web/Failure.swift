@@ -79,3 +79,19 @@ public struct Failure: Error, Equatable, Sendable {
 extension Failure: LogSafeError {
     public var logDescription: String { "\(status) \(code)" }
 }
+
+extension JSON.Object {
+    /// Refuses members that the receiver would ignore: a misspelt name must not pass for a success.
+    ///
+    /// - Throws: ``Failure`` 422 naming the first unknown member.
+    public func refuseUnknown(except known: Set<String>) throws {
+        guard let unknown = keys.first(where: { !known.contains($0) }) else { return }
+        let names = known.sorted().joined(separator: ", ")
+        throw Failure(
+            422,
+            "unknown_field",
+            "The request has a field that is not known here. Known are: \(names).",
+            field: String(unknown.prefix(64))
+        )
+    }
+}

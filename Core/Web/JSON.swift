@@ -64,7 +64,9 @@ public enum JSON: Sendable, Equatable {
     public init(parsing bytes: [UInt8]) throws(ParseError) {
         let result: Result<JSON, ParseError> = bytes.withUnsafeBufferPointer { buffer in
             var parser = JSONParser(bytes: buffer)
-            do throws(ParseError) { return .success(try parser.document()) } catch { return .failure(error) }
+            do throws(ParseError) { return .success(try parser.document()) } catch {
+                return .failure(error)
+            }
         }
         self = try result.get()
     }

@@ -90,7 +90,11 @@ extension Request {
         /// - Throws: ``Failure`` 400 for broken percent escapes.
         public init(parsing text: some StringProtocol) throws {
             for pair in text.split(separator: "&") {
-                let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                let parts = pair.split(
+                    separator: "=",
+                    maxSplits: 1,
+                    omittingEmptySubsequences: false
+                )
                 guard let name = Percent.decoded(parts[0], plusIsSpace: true),
                     let value = Percent.decoded(parts.count > 1 ? parts[1] : "", plusIsSpace: true)
                 else {
@@ -185,7 +189,8 @@ enum Percent {
         while let byte = iterator.next() {
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = iterator.next().flatMap(digit), let low = iterator.next().flatMap(digit)
+                guard let high = iterator.next().flatMap(digit),
+                    let low = iterator.next().flatMap(digit)
                 else { return nil }
                 bytes.append(high << 4 | low)
             case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))

@@ -65,7 +65,8 @@ public struct Response: Sendable {
             $0.filter { $0 != " " }
         }
         var response: Response
-        if let known, known.contains("*") || known.contains(entityTag) || known.contains("\"\(tag)\"")
+        if let known,
+            known.contains("*") || known.contains(entityTag) || known.contains("\"\(tag)\"")
         {
             response = Response(status: 304)
         } else {
