@@ -1,0 +1,239 @@
+// The dashboard: what is on the page, and how its parts hear of each other.
+
+import { APIError, Watch, get } from "./api.js";
+import { Details } from "./details.js";
+import { element } from "./element.js";
+import { Filters } from "./filters.js";
+import { formatCount, plural } from "./format.js";
+import { Header } from "./header.js";
+import { Jobs } from "./jobs.js";
+import { LeadActions } from "./leads.js";
+import { openMenu } from "./menu.js";
+import { Refresh } from "./refresh.js";
+import { RetrySettings, Schedules } from "./schedule.js";
+import { LeadTable } from "./table.js";
+import { Tiles } from "./tiles.js";
+import { ServerClock } from "./time.js";
+import { toastError } from "./toast.js";
+import { Upload, dropZone } from "./upload.js";
+
+/** How long the clock may run on its own: a summary that did not change is answered without the time. */
+const CLOCK_CHECK_MS = 60_000;
+
+const byId = (id) => document.getElementById(id);
+
+class Dashboard {
+    #clock = new ServerClock();
+    #summaryWatch = new Watch();
+    #listWatch = new Watch();
+    #summary = null;
+    #list = null;
+    #cursors = [null];      // the way to this page: one cursor a page, the last is the one on screen
+
+    #filters = new Filters(() => this.#restart());
+    #tiles = new Tiles((filter) => {
+        const isShown = Object.entries(filter).every(([name, value]) => this.#filters.value(name) === value);
+        if (isShown) this.#filters.set({ status: "", success_status: "" });
+        else if (Object.values(filter).every((value) => value === "")) this.#filters.clear();
+        else this.#filters.set(filter);
+    });
+    #actions = new LeadActions(this.#clock, () => this.#refresh.now());
+    #table = new LeadTable(this.#clock, {
+        open: (lead) => this.#details.open(lead),
+        call: (lead) => this.#actions.call(lead),
+        menu: (lead, button) => this.#leadMenu(lead, button, true),
+        selected: () => this.#showSelection(),
+        sort: (column) => this.#sortBy(column),
+    });
+    #details = new Details(this.#clock, {
+        call: (lead) => this.#actions.call(lead),
+        menu: (lead, button) => this.#leadMenu(lead, button, false),
+    });
+    #upload = new Upload(() => this.#refresh.now());
+    #schedules = new Schedules(this.#clock, () => this.#refresh.now());
+    #retries = new RetrySettings();
+    #jobs = new Jobs(this.#clock);
+    #header = new Header(this.#clock, () => this.#refresh.now());
+    #refresh = new Refresh({
+        work: (signal) => this.#load(signal),
+        isLive: () => (this.#summary?.active_calls ?? 0) > 0 || (this.#summary?.due_requests ?? 0) > 0,
+        onState: (state) => this.#showState(state),
+    });
+
+    start() {
+        byId("upload-leads").addEventListener("click", () => this.#upload.open());
+        byId("add-lead").addEventListener("click", () => this.#actions.add());
+        byId("next-page").addEventListener("click", () => this.#turnPage(() => this.#cursors.push(this.#list.next_cursor)));
+        byId("previous-page").addEventListener("click", () => this.#turnPage(() => this.#cursors.pop()));
+        byId("page-size").addEventListener("change", () => this.#restart());
+        byId("clear-selection").addEventListener("click", () => this.#table.deselect());
+        byId("call-selected").addEventListener("click", () => this.#callSelected());
+        byId("schedule-selected").addEventListener("click", () => {
+            this.#schedules.plan([...this.#table.selection.keys()], () => this.#table.deselect());
+        });
+        byId("open-tools").addEventListener("click", ({ currentTarget }) => openMenu(currentTarget, [
+            { label: "Scheduled calls", icon: "calendar", action: () => this.#schedules.open() },
+            { label: "Retries", icon: "clock", action: () => this.#retries.open() },
+            { label: "Background jobs", icon: "gear", action: () => this.#jobs.open() },
+        ]));
+        addEventListener("keydown", (event) => this.#shortcut(event));
+        this.#showQuestion();
+        this.#refresh.now();
+        this.#showVersion();
+    }
+
+    async #load(signal) {
+        const [summary, list] = await Promise.all([
+            this.#summaryWatch.read("/api/analytics/summary", { signal, fresh: this.#clock.age > CLOCK_CHECK_MS }),
+            this.#listWatch.read(this.#listPath, { signal }),
+        ]);
+        if (summary) this.#showSummary(summary);
+        if (list) this.#showList(list);
+        await Promise.all([this.#details.refresh(signal), this.#jobs.refresh(signal), this.#schedules.refresh(signal)]);
+    }
+
+    get #listPath() {
+        const query = this.#filters.query;
+        query.set("limit", byId("page-size").value);
+        query.set("fields", "table");
+        const cursor = this.#cursors.at(-1);
+        if (cursor) query.set("cursor", cursor);
+        return `/api/leads?${query}`;
+    }
+
+    #restart() {
+        this.#cursors = [null];
+        this.#showQuestion();
+        byId("table-card").setAttribute("aria-busy", "true");
+        this.#refresh.now();
+    }
+
+    #turnPage(turn) {
+        turn();
+        byId("table-card").setAttribute("aria-busy", "true");
+        byId("leads").scrollIntoView();
+        this.#refresh.now();
+    }
+
+    #showQuestion() {
+        this.#tiles.mark(this.#filters);
+        this.#table.markSort(this.#filters.sort);
+        const query = this.#filters.query;
+        byId("export").href = `/api/leads/export.csv${query.size ? `?${query}` : ""}`;
+    }
+
+    #showSummary(summary) {
+        this.#summary = summary;
+        this.#clock.adopt(summary);
+        this.#header.show(summary);
+        this.#tiles.show(summary);
+        this.#schedules.lineLimit = summary.line_limit ?? 5;
+        this.#filters.offerPartners(summary.partners ?? []);
+        byId("partners").replaceChildren(...(summary.partners ?? []).map((partner) => new Option(partner, partner)));
+    }
+
+    #showList(list) {
+        this.#list = list;
+        // Somebody deleted the leads of this page: go back to one that has some.
+        if (!list.leads.length && this.#cursors.length > 1) return this.#turnPage(() => this.#cursors.pop());
+        byId("table-card").removeAttribute("aria-busy");
+        this.#table.show(list.leads);
+        const isEmpty = list.leads.length === 0;
+        byId("table").hidden = isEmpty;
+        byId("empty").hidden = !isEmpty;
+        if (isEmpty) this.#showEmpty();
+        const count = list.total_capped ? `${formatCount(list.total)}+` : formatCount(list.total);
+        byId("lead-count").textContent = isEmpty && !this.#filters.isNarrowed ? "" : count;
+        const size = Number(byId("page-size").value);
+        const first = (this.#cursors.length - 1) * size + 1;
+        byId("paging").hidden = isEmpty;
+        byId("paging-range").textContent = `${formatCount(first)} to ${formatCount(first + list.leads.length - 1)} of ${count}`;
+        byId("next-page").disabled = !list.next_cursor;
+        byId("previous-page").disabled = this.#cursors.length === 1;
+    }
+
+    #showEmpty() {
+        const empty = byId("empty");
+        if (this.#filters.isNarrowed) {
+            empty.replaceChildren(
+                element("p", { class: "empty__title" }, "No lead matches"),
+                element("p", { class: "empty__text" }, "Try another name or number, or show all leads again."),
+                element("button", { class: "btn", type: "button", on: { click: () => this.#filters.clear() } }, "Show all leads"));
+        } else {
+            empty.replaceChildren(
+                element("p", { class: "empty__title" }, "Start with your leads"),
+                element("p", { class: "empty__text" }, "Upload a list, choose whom to call, and read here what they said."),
+                dropZone(() => this.#upload.open()),
+                element("button", { class: "btn btn--plain", type: "button", on: { click: () => this.#actions.add() } }, "Or add one lead by hand"));
+        }
+    }
+
+    #showState({ error, retryInSeconds }) {
+        if (!error) return this.#header.showTrouble(null);
+        const again = `trying again in ${plural(retryInSeconds, "second")}.`;
+        if (error instanceof APIError && !error.isUnreachable) {
+            byId("table-card").removeAttribute("aria-busy");
+            return this.#header.showTrouble({ title: "Server trouble", text: `${error.message} What you see may be out of date, ${again}` });
+        }
+        if (!(error instanceof APIError)) console.error(error);
+        this.#header.showTrouble({ title: "Connection lost", text: `Connection lost, ${again} What you see may be out of date.` });
+    }
+
+    #showSelection() {
+        const count = this.#table.selection.size;
+        byId("selection").hidden = count === 0;
+        document.body.classList.toggle("has-selection", count > 0);
+        byId("selection-count").textContent = count ? `${plural(count, "lead")} selected` : "";
+    }
+
+    async #callSelected() {
+        const button = byId("call-selected");
+        button.disabled = true;
+        if (await this.#actions.callAll([...this.#table.selection.keys()])) this.#table.deselect();
+        button.disabled = false;
+    }
+
+    #leadMenu(lead, button, fromTable) {
+        openMenu(button, [
+            fromTable ? { label: "Details", icon: "list", action: () => this.#details.open(lead) } : null,
+            { label: "Schedule a callback", icon: "calendar", action: () => this.#actions.scheduleCallback(lead) },
+            { label: "Edit", icon: "pencil", action: () => this.#actions.edit(lead.lead_uuid) },
+            { label: "Delete", icon: "trash", tone: "bad", action: async () => {
+                if (!await this.#actions.remove(lead)) return;
+                this.#table.deselect(lead.lead_uuid);
+                this.#details.close();
+            } },
+        ].filter(Boolean));
+    }
+
+    #sortBy(column) {
+        const first = column === "last_call" ? "-last_call" : column;
+        const second = first.startsWith("-") ? column : `-${column}`;
+        const { sort } = this.#filters;
+        this.#filters.set({ sort: sort === first ? second : sort === second ? "-created" : first });
+    }
+
+    #shortcut(event) {
+        const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+        if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !document.querySelector("dialog[open]")) {
+            event.preventDefault();
+            byId("search").focus();
+            byId("search").select();
+        }
+        if (event.key === "Escape" && event.target === byId("search")) {
+            if (this.#filters.value("q")) this.#filters.set({ q: "" });
+            else byId("search").blur();
+        }
+    }
+
+    async #showVersion() {
+        try {
+            const { version, last_updated: updated } = await get("/api/version");
+            byId("version").textContent = `Presales ${version}, ${updated}`;
+        } catch (error) {
+            if (!error.isUnreachable) toastError(error);
+        }
+    }
+}
+
+new Dashboard().start();

@@ -1,0 +1,237 @@
+// Uploading a CSV: choose, look at what the server made of it, import, see the result.
+
+import { upload } from "./api.js";
+import { csvFile, parseCSV } from "./csv.js";
+import { prepareDialog, showDialog } from "./dialog.js";
+import { element, icon } from "./element.js";
+import { formatCount, formatPhone, plural, sentenceList } from "./format.js";
+import { columnLabel } from "./words.js";
+
+const PATH = "/api/leads/bulk-upload";
+const PREVIEW_COLUMNS = ["name", "number", "email", "whatsapp_number", "partner"];
+const SHOWN_ERRORS = 100;
+
+/** The upload dialog. `changed()` runs after rows were added. */
+export class Upload {
+    #dialog = document.getElementById("upload-dialog");
+    #body = document.getElementById("upload-body");
+    #foot = document.getElementById("upload-foot");
+    #input = document.getElementById("upload-file");
+    #changed;
+    #transfer = null;
+    #isImporting = false;
+
+    constructor(changed) {
+        this.#changed = changed;
+        prepareDialog(this.#dialog, () => this.#transfer?.abort());
+        // Leaving in the middle of an import would leave people guessing what was stored.
+        this.#dialog.addEventListener("cancel", (event) => this.#isImporting && event.preventDefault());
+        this.#input.addEventListener("change", () => {
+            const [file] = this.#input.files;
+            this.#input.value = "";
+            if (file) this.#preview(file);
+        });
+        this.#acceptDrops();
+    }
+
+    /** Opens at the first step, or with a file that was dropped on the page. */
+    open(file = null) {
+        if (this.#isImporting) return;
+        showDialog(this.#dialog);
+        if (file) this.#preview(file);
+        else this.#choose();
+    }
+
+    #acceptDrops() {
+        const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+        let depth = 0;      // dragleave also fires between children
+        const mark = () => document.documentElement.classList.toggle("is-dragging", depth > 0);
+        addEventListener("dragenter", (event) => { if (hasFiles(event)) { depth += 1; mark(); } });
+        addEventListener("dragleave", (event) => { if (hasFiles(event)) { depth -= 1; mark(); } });
+        addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+        addEventListener("drop", (event) => {
+            if (!hasFiles(event)) return;
+            event.preventDefault();
+            depth = 0;
+            mark();
+            const [file] = event.dataTransfer.files;
+            if (file) this.open(file);
+        });
+    }
+
+    #step(content, ...buttons) {
+        this.#body.replaceChildren(...content.filter(Boolean));
+        this.#foot.replaceChildren(...buttons.filter(Boolean));
+        this.#foot.hidden = this.#foot.childElementCount === 0;
+        this.#dialog.querySelector("[data-close]").disabled = this.#isImporting;
+    }
+
+    #button(label, action, kind = "") {
+        return element("button", { class: `btn ${kind}`.trim(), type: "button", on: { click: action } }, label);
+    }
+
+    #choose(problem = null) {
+        this.#step([
+            problem && element("p", { class: "note", data: { tone: "bad" }, role: "alert" }, icon("warning"), element("span", {}, problem)),
+            dropZone(() => this.#input.click()),
+        ]);
+        this.#body.querySelector("button")?.focus();
+    }
+
+    async #preview(file) {
+        this.#progress(`Reading ${file.name}`);
+        this.#transfer = upload(`${PATH}?dry_run=true`, file, (share) => this.#showProgress(share));
+        try {
+            const answer = await this.#transfer.promise;
+            this.#showPreview(file, answer);
+        } catch (error) {
+            if (this.#dialog.open && error.code !== "cancelled") this.#choose(error.message);
+        } finally {
+            this.#transfer = null;
+        }
+    }
+
+    #showPreview(file, answer) {
+        const good = answer.rows_added;
+        const errors = answer.errors ?? [];
+        this.#step([
+            element("p", { class: "upload__file" }, icon("list"), element("strong", {}, file.name), ` · ${plural(answer.rows_read, "row")}`),
+            verdicts([
+                ["good", good, good === 1 ? "row is ready" : "rows are ready"],
+                answer.duplicates ? ["quiet", answer.duplicates, answer.duplicates === 1 ? "is a duplicate" : "are duplicates"] : null,
+                ["bad", problems(answer), "cannot be imported"],
+            ]),
+            columnsSection(answer),
+            errors.length ? this.#errorsSection(file, answer) : null,
+            answer.preview?.length ? previewSection(answer.preview, good) : null,
+        ], this.#button("Choose another file", () => this.#choose()),
+        this.#button(good ? `Import ${plural(good, "lead")}` : "Nothing to import", () => this.#import(file), "btn--primary"));
+        const confirm = this.#foot.lastElementChild;
+        confirm.disabled = good === 0;
+        confirm.id = "upload-confirm";
+        confirm.focus();
+    }
+
+    async #import(file) {
+        this.#isImporting = true;
+        this.#progress(`Importing ${file.name}`);
+        this.#transfer = upload(PATH, file, (share) => this.#showProgress(share));
+        try {
+            const answer = await this.#transfer.promise;
+            this.#isImporting = false;
+            this.#showResult(file, answer);
+            this.#changed();
+        } catch (error) {
+            this.#isImporting = false;
+            this.#choose(`${error.message} Uploading the same file again is safe: rows that were stored are recognised.`);
+        } finally {
+            this.#transfer = null;
+        }
+    }
+
+    #showResult(file, answer) {
+        const errors = answer.errors ?? [];
+        this.#step([
+            element("div", { class: "upload__done" }, icon("check"),
+                element("h3", {}, `${plural(answer.rows_added, "lead")} added`),
+                element("p", {}, resultSentence(answer))),
+            errors.length ? this.#errorsSection(file, answer) : null,
+        ], this.#button("Upload another file", () => this.#choose()),
+        this.#button("Done", () => this.#dialog.close(), "btn--primary"));
+        this.#foot.lastElementChild.focus();
+    }
+
+    #progress(label) {
+        this.#step([element("div", { class: "upload__progress" },
+            element("p", {}, label, " ", element("span", { id: "upload-share" })),
+            element("progress", { id: "upload-bar", max: 1, "aria-label": label }))]);
+    }
+
+    #showProgress(share) {
+        const bar = document.getElementById("upload-bar");
+        if (!bar) return;
+        const isSent = share >= 1;
+        if (isSent) bar.removeAttribute("value");       // sent; how long the server takes is not known
+        else bar.value = share;
+        document.getElementById("upload-share").textContent = isSent ? "· checking every row" : `· ${Math.round(share * 100)}%`;
+    }
+
+    #errorsSection(file, answer) {
+        const errors = answer.errors;
+        const rows = errors.slice(0, SHOWN_ERRORS).map(({ line, column, error }) => element("tr", {},
+            element("td", { class: "numeric" }, String(line ?? "")), element("td", {}, column ? columnLabel(column) : ""), element("td", {}, error)));
+        const hidden = errors.length - rows.length;
+        return element("section", { class: "upload__section" },
+            element("div", { class: "upload__section-head" },
+                element("h3", {}, "Rows with a problem"),
+                element("button", { class: "btn btn--small", type: "button", id: "download-rejected", on: { click: () => downloadRejected(file, errors) } },
+                    icon("download"), "Download as CSV")),
+            element("div", { class: "mini-table" }, element("table", {},
+                element("thead", {}, element("tr", {}, ["Line", "Column", "Problem"].map((label) => element("th", { scope: "col" }, label)))),
+                element("tbody", {}, rows))),
+            hidden > 0 || answer.errors_truncated
+                ? element("p", { class: "field__hint" }, hidden > 0 ? `And ${formatCount(hidden)} more, all in the download.` : "There are more: only the first ones are listed.") : null);
+    }
+}
+
+/** Where a file is dropped or chosen; also the heart of the empty page. */
+export function dropZone(choose) {
+    return element("div", { class: "drop-zone" },
+        element("div", { class: "drop-zone__icon" }, icon("upload")),
+        element("p", { class: "drop-zone__title" }, "Drop a CSV file here"),
+        element("p", { class: "drop-zone__hint" }, "One row a lead. A column with the phone number is enough; name, email, whatsapp_number and partner are used when they are there."),
+        element("div", { class: "drop-zone__buttons" },
+            element("button", { class: "btn btn--primary", type: "button", on: { click: choose } }, "Choose a file"),
+            element("a", { class: "btn btn--plain", href: "sample-leads.csv", download: "sample-leads.csv" }, icon("download"), "Sample CSV")));
+}
+
+/** What an import did beyond adding rows, in words. */
+export function resultSentence(answer) {
+    const parts = [];
+    if (answer.duplicates) parts.push(`${plural(answer.duplicates, "duplicate was", "duplicates were")} left out`);
+    const bad = problems(answer);
+    if (bad) parts.push(`${plural(bad, "row", "rows")} could not be imported`);
+    return parts.length ? `${sentenceList(parts)}.` : "Every row was imported.";
+}
+
+// Duplicates are counted on their own and may be listed among the errors too.
+function problems({ rows_read: read, rows_added: added, duplicates = 0 }) {
+    return Math.max(0, read - added - duplicates);
+}
+
+function verdicts(list) {
+    return element("ul", { class: "verdicts" }, list.filter(Boolean).map(([tone, count, label]) =>
+        element("li", { class: "verdict", data: { tone: count ? tone : "quiet" } },
+            element("strong", {}, formatCount(count)), element("span", {}, label))));
+}
+
+function columnsSection({ columns = {}, ignored_columns: ignored = [] }) {
+    return element("section", { class: "upload__section" },
+        element("h3", {}, "Columns"),
+        element("ul", { class: "mappings" },
+            Object.entries(columns).map(([field, header]) => element("li", { class: "mapping" },
+                element("span", { class: "mapping__from" }, header), icon("right"), element("span", {}, columnLabel(field))))),
+        ignored.length ? element("p", { class: "field__hint" }, `Not used: ${sentenceList(ignored)}.`) : null);
+}
+
+function previewSection(rows, total) {
+    const columns = PREVIEW_COLUMNS.filter((column) => rows.some((row) => row[column]));
+    return element("section", { class: "upload__section" },
+        element("h3", {}, rows.length < total ? `First ${rows.length} of ${formatCount(total)} good rows` : "Good rows"),
+        element("div", { class: "mini-table mini-table--even" }, element("table", {},
+            element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Line"), columns.map((column) => element("th", { scope: "col" }, columnLabel(column))))),
+            element("tbody", {}, rows.map((row) => element("tr", {}, element("td", { class: "numeric" }, String(row.line ?? "")),
+                columns.map((column) => element("td", {}, column.endsWith("number") ? formatPhone(row[column]) : row[column] ?? ""))))))));
+}
+
+/** The rejected rows as they were in the file, each with its line and what is wrong, ready to be mended and sent again. */
+async function downloadRejected(file, errors) {
+    const records = parseCSV(await file.text());
+    const header = records[0]?.cells ?? [];
+    const byLine = new Map(records.map((record) => [record.line, record.cells]));
+    const rows = errors.map(({ line, error }) => [...header.map((_, index) => byLine.get(line)?.[index] ?? ""), line, error]);
+    const content = csvFile([[...header, "line", "problem"], ...rows]);
+    const address = URL.createObjectURL(new Blob([content], { type: "text/csv" }));
+    element("a", { href: address, download: `${file.name.replace(/\.csv$/i, "")}-rejected.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1_000);
+}
