@@ -213,16 +213,11 @@ private struct FileStart {
         }
     }
 
-    /// UTF-16 when nearly every second byte is NUL and none of the others, as in any heading of
-    /// Latin letters; UTF-8 text has no NUL at all.
+    /// UTF-16 when the first two characters are Latin letters in it; other text has no NUL at all.
     private static func unmarkedEncoding(of bytes: ArraySlice<UInt8>) -> TextDecoder.Encoding {
-        let nulls = bytes.indices.filter { bytes[$0] == 0 }
-        let odd = nulls.count { $0 % 2 == 1 }
-        let even = nulls.count - odd
-        let many = max(1, bytes.count / 2 * 7 / 10)
-        return switch (even, odd) {
-        case (0, many...): .utf16LittleEndian
-        case (many..., 0): .utf16BigEndian
+        switch bytes.prefix(4).map({ $0 == 0 }) {
+        case [false, true, false, true]: .utf16LittleEndian
+        case [true, false, true, false]: .utf16BigEndian
         default: .utf8OrWindows1252
         }
     }
@@ -303,12 +298,9 @@ private struct FirstLine {
         if let told = Self.toldSeparator(in: line) {
             return (told, Array(text[line.endIndex...]), blankLines + 1)
         }
-        var best = Self.separators[0]
-        for separator in Self.separators where counts[separator, default: 0] > counts[best, default: 0]
-        {
-            best = separator
-        }
-        return (best, text, blankLines + 1)
+        // Of equals `max` takes the first.
+        let best = Self.separators.max { counts[$0, default: 0] < counts[$1, default: 0] }
+        return (best ?? UInt8(ascii: ","), text, blankLines + 1)
     }
 
     /// The separator in a line `sep=;`, with or without quotation marks, as Excel understands it.

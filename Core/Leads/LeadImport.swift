@@ -97,7 +97,9 @@ public struct LeadImport {
 }
 
 extension LeadImport {
-    /// What a column can hold. The raw value is its name in the API and the first name it goes by.
+    /// What a column can hold.
+    ///
+    /// The raw value is its name in the API.
     public enum Column: String, Sendable, CaseIterable {
         case number
         case name
@@ -277,7 +279,10 @@ private struct List {
         let number = try phoneNumber(raw, .number, fields)
         if let first = firstLines[number.digits] {
             throw fields.error(
-                .number, LeadImport.RowError.duplicate, "Line \(first) already has this number.")
+                .number,
+                LeadImport.RowError.duplicate,
+                "Line \(first) already has this number."
+            )
         }
         let lead = ImportedLead(
             line: fields.row.line,
@@ -285,9 +290,7 @@ private struct List {
             number: number,
             numberRaw: raw,
             email: try email(fields),
-            whatsappNumber: try fields.present(.whatsappNumber).map { text throws(LeadImport.RowError) in
-                try phoneNumber(text, .whatsappNumber, fields)
-            },
+            whatsappNumber: try whatsappNumber(fields),
             partner: try fields.present(.partner, maximumLength: 200),
             zone: try timezone(fields),
             consentAt: try consentAt(fields),
@@ -308,6 +311,11 @@ private struct List {
         } catch {
             throw fields.error(column, error.code, error.description)
         }
+    }
+
+    private func whatsappNumber(_ fields: Fields) throws(LeadImport.RowError) -> PhoneNumber? {
+        guard let text = fields.present(.whatsappNumber) else { return nil }
+        return try phoneNumber(text, .whatsappNumber, fields)
     }
 
     private func name(_ fields: Fields) throws(LeadImport.RowError) -> String {
@@ -331,8 +339,10 @@ private struct List {
         if let zone = zones[identifier] { return zone }
         guard let zone = Zone(identifier: identifier) else {
             throw fields.error(
-                .timezone, "timezone_unknown",
-                "There is no such time zone. Write it like “Asia/Kolkata”.")
+                .timezone,
+                "timezone_unknown",
+                "There is no such time zone. Write it like “Asia/Kolkata”."
+            )
         }
         zones[identifier] = zone
         return zone
@@ -346,8 +356,10 @@ private struct List {
                 ?? Instant(iso8601: text + "T00:00", assuming: zone)
         else {
             throw fields.error(
-                .consentAt, "consent_at_invalid",
-                "This is not a time. Write it like “2025-01-15” or “2025-01-15T10:00:00+05:30”.")
+                .consentAt,
+                "consent_at_invalid",
+                "This is not a time. Write it like “2025-01-15” or “2025-01-15T10:00:00+05:30”."
+            )
         }
         return instant
     }
@@ -377,8 +389,8 @@ private struct Fields {
         guard let text = present(column) else { return nil }
         // Counting bytes first spares most texts the slow count of characters.
         guard text.utf8.count <= maximumLength || text.count <= maximumLength else {
-            throw error(
-                column, "\(column.rawValue)_too_long", "It has more than \(maximumLength) characters.")
+            let sentence = "It has more than \(maximumLength) characters."
+            throw error(column, "\(column.rawValue)_too_long", sentence)
         }
         return text
     }
@@ -388,9 +400,11 @@ private struct Fields {
     func checkCount() throws(LeadImport.RowError) {
         for position in heading.count..<max(heading.count, row.count) where !row.isBlank(position) {
             throw error(
-                nil, "too_many_fields",
+                nil,
+                "too_many_fields",
                 "The row has more fields than the first line. Text with a separator in it must stand "
-                    + "in quotation marks.")
+                    + "in quotation marks."
+            )
         }
     }
 

@@ -16,7 +16,9 @@ public enum PersonName {
         return String(words.first { !$0.isTitle && !$0.isInitial } ?? words.first ?? "")
     }
 
-    /// In lower case, without dots. "Md" and "Mohd" shorten Mohammed before the name in daily use.
+    /// Titles in lower case, without dots.
+    ///
+    /// "Md" and "Mohd" shorten Mohammed before the name in daily use.
     fileprivate static let titles: Set<String> = [
         "mr", "mrs", "ms", "miss", "mx", "master", "sir", "madam", "shri", "smt", "shrimati", "dr",
         "doctor", "prof", "professor", "er", "adv", "advocate", "capt", "col", "maj", "lt", "gen",

@@ -16,7 +16,9 @@ public struct PhoneNumber: Sendable, Hashable {
     /// (``isValid``), because the ranges known here are older than the newest area codes. Without
     /// `+` it must be valid as dialled in `defaultRegion`, or else valid with a `+` before it.
     ///
-    /// - Parameter defaultRegion: ISO 3166 letters, such as `IN`.
+    /// - Parameters:
+    ///   - text: as it was typed.
+    ///   - defaultRegion: ISO 3166 letters, such as `IN`.
     /// - Throws: ``Rejection``, which says what a person should do about it.
     public init(parsing text: String, defaultRegion: String) throws(Rejection) {
         let typed = try Typed(text)
@@ -191,7 +193,8 @@ private struct Typed {
     func plainIndianMobile(in defaultRegion: String) -> String? {
         let subscriber: ArraySlice<UInt8>
         switch digits.count {
-        case 12 where digits[0] == UInt8(ascii: "9") && digits[1] == UInt8(ascii: "1")
+        case 12
+        where digits[0] == UInt8(ascii: "9") && digits[1] == UInt8(ascii: "1")
             && (isInternational || defaultRegion == "IN"):
             subscriber = digits[2...]
         case 10 where !isInternational && defaultRegion == "IN":

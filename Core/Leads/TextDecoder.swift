@@ -94,12 +94,13 @@ struct TextDecoder {
             return
         }
         halfUnit = nil
-        let isLittleEndian = encoding == .utf16LittleEndian
-        let unit = UInt16(isLittleEndian ? byte : first) << 8 | UInt16(isLittleEndian ? first : byte)
+        let (high, low) = encoding == .utf16LittleEndian ? (byte, first) : (first, byte)
+        let unit = UInt16(high) << 8 | UInt16(low)
         if let high = highSurrogate {
             highSurrogate = nil
             if UTF16.isTrailSurrogate(unit) {
-                Self.append(0x10000 + UInt32(high - 0xD800) << 10 + UInt32(unit - 0xDC00), to: &text)
+                let pair = UInt32(high - 0xD800) << 10 | UInt32(unit - 0xDC00)
+                Self.append(0x10000 + pair, to: &text)
                 return
             }
             Self.append(0xFFFD, to: &text)

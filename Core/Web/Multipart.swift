@@ -33,7 +33,9 @@ public struct Multipart {
         public var contentType: String?
     }
 
-    /// What the reader comes across. Each part is one `begin`, any number of `data`, one `end`.
+    /// What the reader comes across.
+    ///
+    /// Each part is one `begin`, any number of `data`, one `end`.
     public enum Event: ~Escapable {
         case begin(Part)
         /// More of the part's data, valid only during the call; never empty.
@@ -58,8 +60,10 @@ public struct Multipart {
     /// What ends a part's data: CRLF, two hyphens and the boundary.
     private let delimiter: [UInt8]
     private var state = State.preamble
-    /// How many bytes of the delimiter the last bytes match. A line break that was read already
-    /// counts: the body may begin with a boundary, and so may the data of an empty part.
+    /// How many bytes of the delimiter the last bytes match.
+    ///
+    /// A line break that was read already counts: the body may begin with a boundary, and so may
+    /// the data of an empty part.
     private var matched = 2
     /// How many of the matched bytes came with earlier chunks and are data if the match fails.
     private var owed = 0
@@ -70,7 +74,9 @@ public struct Multipart {
 
     /// Creates a reader for one body.
     ///
-    /// - Parameter contentType: the request's `Content-Type`, which names the boundary.
+    /// - Parameters:
+    ///   - contentType: the request's `Content-Type`, which names the boundary.
+    ///   - limits: how large the body may be.
     /// - Throws: ``Failure/notMultipart`` or ``Failure/boundaryMissing``.
     public init(contentType: String, limits: Limits = Limits()) throws(Failure) {
         guard let value = HeaderValue(contentType), value.word == "multipart/form-data" else {
