@@ -37,7 +37,6 @@ final class SQLiteDriver: Sendable {
             try connection.execute(
                 sql: """
                     PRAGMA wal_autocheckpoint = 0;
-                    PRAGMA trusted_schema = OFF;
                     PRAGMA temp_store = MEMORY;
                     PRAGMA cache_size = -8000;
                     """
