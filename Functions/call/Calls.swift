@@ -84,7 +84,7 @@ struct Calls: Sendable {
             )
         }
         let bulk = try calls.call(leadUUIDs: uuids.compactMap { $0 })
-        if bulk.queued > 0 { triggers.fire("call-orchestrator") }
+        if bulk.queued > 0 { triggers.fire(.callOrchestrator) }
         return .json([
             "success": true,
             "calls_initiated": .integer(Int64(bulk.initiated)),
