@@ -1,19 +1,20 @@
 /// What a calendar and a clock on the wall show: the Gregorian date and the time of day.
 ///
-/// It says nothing about where the wall is; ``Zone`` translates it to and from an ``Instant``.
+/// It says nothing about where the wall is; ``Zone`` translates it to and from an ``Instant``. A
+/// field that is set beyond its range carries over: hour 24 is the next midnight.
 public struct LocalTime: Sendable, Hashable, Comparable {
     /// The calendar year; 0 is 1 BC.
-    public let year: Int
+    public var year: Int
     /// The month, 1 to 12.
-    public let month: Int
+    public var month: Int
     /// The day of the month, 1 to 31.
-    public let day: Int
+    public var day: Int
     /// The hour, 0 to 23.
-    public let hour: Int
+    public var hour: Int
     /// The minute, 0 to 59.
-    public let minute: Int
+    public var minute: Int
     /// The second, 0 to 59.
-    public let second: Int
+    public var second: Int
 
     /// Creates a date and time, or nil if there is no such day or time (30 February, 24:00).
     public init?(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {

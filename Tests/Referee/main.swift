@@ -3,6 +3,7 @@
 //
 //   zones             stdin: zone, seconds        stdout: offset, abbreviation, ISO text, first and
 //                                                 last instant (ms) at which its clocks show that
+//   reasons           stdin: reason               stdout: reason, outcome, retry, group
 //   window COUNT SEED stdin: zone, switch (ms)…   stdout: see `CallingWindowCases`
 import Glibc
 
@@ -43,6 +44,17 @@ func printZones() {
             "\(zone.offset(at: instant))\t\(zone.abbreviation(at: instant))"
                 + "\t\(instant.formatted(in: zone))"
                 + "\t\(shown.lowerBound.milliseconds)\t\(shown.upperBound.milliseconds)"
+        )
+    }
+    output.flush()
+}
+
+func printReasons() {
+    var output = Output()
+    while let name = readLine() {
+        let reason = EndedReason(name)
+        output.finish(
+            "\(name)\t\(reason.outcome)\t\(reason.retry.rawValue)\t\(reason.group.rawValue)"
         )
     }
     output.flush()
@@ -157,9 +169,11 @@ let arguments = CommandLine.arguments
 switch arguments.dropFirst().first {
 case "zones":
     printZones()
+case "reasons":
+    printReasons()
 case "window" where arguments.count == 4:
     try printWindow(count: Int(arguments[2]) ?? 0, seed: UInt64(arguments[3]) ?? 0)
 default:
-    print("usage: referee zones | window COUNT SEED")
+    print("usage: referee zones | reasons | window COUNT SEED")
     exit(64)
 }
