@@ -12,9 +12,9 @@ readonly TIMERS=(call-orchestrator call-reconciler)
 declare -A PERIODS=([call-orchestrator]=30 [call-reconciler]=600)
 
 readonly BUILD_PACKAGES=(
-    libfcgi-dev libcurl4-openssl-dev libsqlite3-dev libphonenumber-dev zlib1g-dev tzdata
+    libfcgi-dev libcurl4-openssl-dev libsqlite3-dev libphonenumber-dev libstdc++-12-dev tzdata
 )
-readonly RUN_PACKAGES=(nginx-light spawn-fcgi multiwatch curl util-linux)
+readonly RUN_PACKAGES=(nginx spawn-fcgi multiwatch curl)
 readonly TEST_PACKAGES=(python3 python3-venv python3-selenium chromium chromium-driver openssl shellcheck)
 
 # One build serves local, test and bench: optimised, and open to @testable imports.
@@ -70,7 +70,7 @@ install_packages() {
     say "Installing ${missing[*]}"
     # Debian starts nginx on port 80 as soon as it is installed; nobody asked for that server.
     local guarded=
-    if [[ " ${missing[*]} " == *" nginx-light "* && -d /run/systemd/system ]]; then
+    if [[ " ${missing[*]} " == *" nginx "* && -d /run/systemd/system ]]; then
         "${as_root[@]}" systemctl mask --runtime --quiet nginx.service && guarded=yes
     fi
     "${as_root[@]}" apt-get -q -q update &&
@@ -200,11 +200,13 @@ prepare_environment() {
         export CLOCK_OFFSET_FILE=$STATE/clock-offset
         move_clock
     fi
-    local pair periods=${TIMER_PERIODS:-}
+    local pair name periods=${TIMER_PERIODS:-}
     for pair in ${periods//,/ }; do
-        [[ -n ${PERIODS[${pair%%=*}]:-} && ${pair#*=} =~ ^[1-9][0-9]{0,6}$ ]] ||
+        name=${pair%%=*} name=${name//_/-}
+        [[ $pair =~ ^[a-z_-]+=[1-9][0-9]{0,4}$ ]] ||
             fail "TIMER_PERIODS must read like call-orchestrator=30,call-reconciler=600 (seconds)."
-        PERIODS[${pair%%=*}]=${pair#*=}
+        # A name that this version does not know belongs to another one.
+        [[ -z ${PERIODS[$name]:-} ]] || PERIODS[$name]=${pair#*=}
     done
 }
 
@@ -259,7 +261,7 @@ prepare_nginx() {
     [[ -z $sandbox ]] || recordings=" http://127.0.0.1:$SANDBOX_PORT"
     render_nginx local "$STATE/nginx" \
         "STATE=$STATE" "SOCKETS=$STATE/run" "DASHBOARD=$REPOSITORY/nginx/dashboard" \
-        "LOG=$STATE/log/access.log" "PORT=$port" "RECORDINGS=$recordings" \
+        "LOG=$STATE/log/access.log" "ERROR_LOG=$STATE/log/nginx.log" "PORT=$port" "RECORDINGS=$recordings" \
         "SERVER_NAMES=127.0.0.1 localhost"
 }
 
@@ -324,10 +326,10 @@ start_function() { # name
         /bin/sh -c 'echo $$ >"$1" && exec "$2"' sh "$STATE/run/$1.pid" "$BIN/$1"
 }
 
-# One run of a timer; the lock keeps it apart from a run by hand.
+# One run of a timer. It sees to it itself that a run by hand does not go on beside it.
 start_timer() { # name
     rm -f "$STATE/triggers/$1"
-    launch "$1" TERM flock --no-fork --nonblock "$STATE/run/$1.lock" "$BIN/$1"
+    launch "$1" TERM "$BIN/$1"
 }
 
 # Starts a program in a session of its own, so that Ctrl-C reaches this script only, which then ends all in order. If

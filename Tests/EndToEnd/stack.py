@@ -79,13 +79,13 @@ class Stack:
 
     # -- HTTP
 
-    def request(self, method, path, body=None, headers=None, timeout=40):
+    def request(self, method, path, body=None, headers=None, timeout=40, port=None):
         """Sends a request. A dict or list goes out as JSON, everything else as it is."""
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -108,6 +108,24 @@ class Stack:
         ).encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         return self.request("POST", "/api/leads/bulk-upload" + query, body, headers)
+
+    def sandbox(self, method, path, body=None):
+        """Asks the sandbox's own controls, `/sandbox/…`."""
+        answer = self.request(method, f"/sandbox/{path}", body, port=self.port + 1)
+        assert answer.status == 200, answer
+        return answer
+
+    def ledger(self, event=None):
+        """What the sandbox wrote down, oldest first; only the lines of one kind if it is named."""
+        lines = [json.loads(line) for line in self.sandbox("GET", "ledger").body.splitlines()]
+        return [line for line in lines if event in (None, line["event"])]
+
+    def leads(self, query=""):
+        """All leads (up to 500) by number."""
+        return {lead["number"]: lead for lead in self.get(f"/api/leads?limit=500{query}").json()["leads"]}
+
+    def details(self, lead):
+        return self.get(f"/api/leads/{lead['lead_uuid']}/details").json()
 
     def raw(self, text, timeout=15):
         """Sends bytes as they are and reads until the server closes the connection."""
@@ -144,7 +162,12 @@ class Stack:
                 return found
             found |= more
 
-    # -- time
+    # -- timers and time
+
+    def trigger(self, name):
+        """Has a timer run now."""
+        answer = self.post(f"/api/jobs/{name}/trigger")
+        assert answer.status == 202, answer
 
     def advance(self, **duration):
         """Moves the rehearsal's clock on, for every process at once."""

@@ -55,7 +55,7 @@ class Configuration(unittest.TestCase):
         folder = cls.folder / mode
         for name in ["run", "nginx"]:
             (folder / name).mkdir(parents=True)
-        values |= {"STATE": folder, "SOCKETS": folder / "run", "DASHBOARD": "/srv/dash board", "LOG": folder / "access.log"}
+        values |= {"STATE": folder, "SOCKETS": folder / "run", "DASHBOARD": "/srv/dash board", "LOG": folder / "access.log", "ERROR_LOG": folder / "error.log"}
         pairs = [f"{name}={value}" for name, value in values.items()]
         subprocess.run(
             ["bash", "-c", 'source "$1" && render_nginx "${@:2}"', "bash", REPOSITORY / "deploy.sh", mode, folder, *pairs], check=True

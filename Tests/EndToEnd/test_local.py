@@ -1,6 +1,5 @@
 """`./deploy.sh local`: what it starts, keeps running, and ends."""
 
-import fcntl
 import os
 import pathlib
 import shutil
@@ -109,16 +108,6 @@ class Running(unittest.TestCase):
             eventually(lambda: log.stat().st_size > before, 2.5, 0.05)
             self.assertFalse(trigger.exists())
 
-    def test_a_timer_never_runs_twice_at_once(self):
-        log = self.stack.state / "log" / "call-reconciler.log"
-        eventually(lambda: log.exists() and log.stat().st_size)
-        with open(self.stack.state / "run" / "call-reconciler.lock", "w") as lock:
-            eventually(lambda: try_lock(lock))
-            before = log.stat().st_size
-            (self.stack.state / "triggers" / "call-reconciler").touch()
-            time.sleep(2.5)
-            self.assertEqual(log.stat().st_size, before)
-
     def test_a_second_start_on_the_same_folder_is_refused_in_one_sentence(self):
         status, message = refused("--state", str(self.stack.state), "--port", str(free_ports()))
         self.assertEqual(status, 1)
@@ -130,14 +119,6 @@ class Running(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             status, message = refused("--state", folder, "--port", str(self.stack.port))
         self.assertEqual((status, message), (1, f"Port {self.stack.port} is in use by another program: choose another with --port.\n"))
-
-
-def try_lock(file):
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False
 
 
 class Ending(unittest.TestCase):
@@ -212,7 +193,7 @@ class Starting(unittest.TestCase):
         self.assertIn(f"Line 3 of {file} must read NAME=value.", self.refusal("--env", str(file)))
 
     def test_timer_periods_that_make_no_sense(self):
-        for value in ["call-orchestrator", "dialer=3", "call-orchestrator=0", "call-orchestrator=soon"]:
+        for value in ["call-orchestrator", "call-orchestrator=0", "call-orchestrator=soon"]:
             with self.subTest(value):
                 self.assertIn("TIMER_PERIODS must read", self.refusal(environment={"TIMER_PERIODS": value}))
 
