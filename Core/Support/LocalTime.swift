@@ -1,7 +1,7 @@
 /// What a calendar and a clock on the wall show: the Gregorian date and the time of day.
 ///
 /// It says nothing about where the wall is; ``Zone`` translates it to and from an ``Instant``. A
-/// field that is set beyond its range carries over: hour 24 is the next midnight.
+/// time of day that is set beyond its range carries over: hour 24 is the next midnight.
 public struct LocalTime: Sendable, Hashable, Comparable {
     /// The calendar year; 0 is 1 BC.
     public var year: Int
