@@ -213,18 +213,33 @@ private struct Typed {
         if isInternational {
             let abroad = Library.read("+" + text, in: "ZZ")
             if let rejection = abroad.rejection { throw rejection }
-            // Some countries' plans have room for more digits than E.164 carries.
-            if abroad.e164Text.utf8.count > 16 { throw .tooLong }
-            return abroad.e164Text
+            return try settled(abroad, from: "+" + text)
         }
         let home = Library.read(text, in: defaultRegion)
-        if home.valid, home.rejection == nil { return home.e164Text }
+        if home.valid, home.rejection == nil { return try settled(home, from: text) }
         let abroad = Library.read("+" + text, in: "ZZ")
-        if abroad.valid, abroad.rejection == nil { return abroad.e164Text }
+        if abroad.valid, abroad.rejection == nil { return try settled(abroad, from: "+" + text) }
         switch home.rejection {
         case nil, .unknownCountryCode: throw .notInRegion(defaultRegion)
         case let rejection?: throw rejection
         }
+    }
+
+    /// Returns the E.164 of a reading if that reads back as itself.
+    ///
+    /// Not all do: of several trunk zeros one more goes at each reading, and a number that changes
+    /// when it is saved again is another person's.
+    private func settled(
+        _ reading: CPhoneNumberReading,
+        from text: String
+    ) throws(PhoneNumber.Rejection) -> String {
+        let e164 = reading.e164Text
+        // Some countries' plans have room for more digits than E.164 carries.
+        if e164.utf8.count > 16 { throw .tooLong }
+        guard e164 == text || Library.read(e164, in: "ZZ").e164Text == e164 else {
+            throw .wrongLength
+        }
+        return e164
     }
 
     /// What a character means in a number.

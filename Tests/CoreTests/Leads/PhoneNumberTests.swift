@@ -68,6 +68,7 @@ import Testing
         ("+44 1234", .tooShort),
         ("+1 650 253 00001", .tooLong),
         ("98765 43210 / 98765 43211", .tooLong),
+        ("+49 (0 (0020020 79458", .wrongLength),
         ("+999 123 4567", .unknownCountryCode),
         ("+0 98765 43210", .unknownCountryCode),
         ("5234567890", .notInRegion("IN")),
