@@ -247,7 +247,13 @@ class Dashboard(unittest.TestCase):
             self.one(opener).click()
             self.assertEqual(self.driver.execute_script(sideways, f"html, {dialog}, {dialog} .dialog__body"), [])
             self.driver.execute_script("document.querySelector(arguments[0]).close()", dialog)
-        browser.resize(self.driver, 1440, 900)
+
+    def test_16_no_width_scrolls_sideways(self):
+        for width in (360, 600, 768, 820, 1024, 1100, 1280, 1440, 1920):
+            browser.resize(self.driver, width, 900)
+            time.sleep(0.1)
+            with self.subTest(width=width):
+                self.assertLessEqual(self.driver.execute_script("return document.documentElement.scrollWidth"), width)
 
 
 if __name__ == "__main__":

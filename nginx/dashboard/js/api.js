@@ -46,6 +46,7 @@ export class Watch {
         const known = path === this.#path;
         const headers = known && this.#etag && !fresh ? { "If-None-Match": this.#etag } : {};
         const { response, text, body } = await exchange(path, { signal, headers });
+        signal?.throwIfAborted();       // An answer that nobody waits for any more must not count as shown.
         if (response.status === 304) return null;
         const changed = !known || text !== this.#text;
         [this.#path, this.#etag, this.#text] = [path, response.headers.get("ETag"), text];

@@ -8,7 +8,7 @@ import { toast, toastError } from "./toast.js";
 import { integrationLabel } from "./words.js";
 
 const CONSEQUENCES = {
-    vapi: "No call can be made until the voice provider is set up.",
+    vapi: "No call can be made.",
     whatsapp: "Leads that are not reached get no WhatsApp message.",
     email: "Leads that are not reached get no e-mail.",
 };
@@ -68,7 +68,7 @@ export class Header {
             wanted.push({ key: "paused", tone: "warn", text: `Calls are paused${reason ? `: ${reason}` : "."}`, action: ["Resume calls", () => this.#resume()] });
         }
         if (this.#summary?.integrations?.vapi === false) {
-            wanted.push({ key: "vapi", tone: "warn", text: `The voice provider is not set up. ${CONSEQUENCES.vapi}` });
+            wanted.push({ key: "vapi", tone: "warn", text: "The voice provider is not set up, so no call can be made. Ask your administrator to add its key." });
         }
         const content = JSON.stringify(wanted.map(({ key, text: words }) => [key, words]));
         if (banners.dataset.content === content) return;

@@ -83,12 +83,11 @@ class Dashboard {
     }
 
     async #load(signal) {
-        const [summary, list] = await Promise.all([
-            this.#summaryWatch.read("/api/analytics/summary", { signal, fresh: this.#clock.age > CLOCK_CHECK_MS }),
-            this.#listWatch.read(this.#listPath, { signal }),
+        await Promise.all([
+            this.#summaryWatch.read("/api/analytics/summary", { signal, fresh: this.#clock.age > CLOCK_CHECK_MS })
+                .then((summary) => summary && this.#showSummary(summary)),
+            this.#listWatch.read(this.#listPath, { signal }).then((list) => list && this.#showList(list)),
         ]);
-        if (summary) this.#showSummary(summary);
-        if (list) this.#showList(list);
         await Promise.all([this.#details.refresh(signal), this.#jobs.refresh(signal), this.#schedules.refresh(signal)]);
     }
 

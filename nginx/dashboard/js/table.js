@@ -128,7 +128,8 @@ export class LeadTable {
     #statusRemarks(lead) {
         if (lead.opted_out) return [element("span", { class: "row__sub row__sub--bad" }, "Opted out")];
         if (lead.declined) return [element("span", { class: "row__sub row__sub--bad" }, "Asked not to be called")];
-        if (lead.next_retry_time || !lead.next_action) {
+        if (lead.next_retry_time) return [];
+        if (!lead.next_action) {
             return lead.retry_count ? [element("span", { class: "row__sub" }, `${plural(lead.retry_count, "retry", "retries")} used`)] : [];
         }
         return [element("span", { class: "row__sub", title: lead.next_action }, lead.next_action)];

@@ -9,7 +9,7 @@ const TILES = [
         remark: (s) => (s.opted_out ? `${formatCount(s.opted_out)} opted out` : "") },
     { key: "pending", label: "Pending", tone: "quiet", filter: { status: "pending" }, count: (s) => s.by_status.pending,
         remark: (s) => (s.waiting_requests ? `${formatCount(s.waiting_requests)} calls planned` : "not called yet") },
-    { key: "live", label: "On a call now", tone: "live", filter: { status: "initiated,answered" },
+    { key: "live", label: "On a call", tone: "live", filter: { status: "initiated,answered" },
         count: (s) => (s.by_status.initiated ?? 0) + (s.by_status.answered ?? 0),
         remark: (s) => `${formatCount(s.active_calls)} of ${plural(s.line_limit, "line")} in use` },
     { key: "answered", label: "Answered", tone: "talking", filter: { status: "answered" }, count: (s) => s.by_status.answered,
