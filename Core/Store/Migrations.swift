@@ -144,7 +144,12 @@ public enum Migrations {
             batch_interval INTEGER NOT NULL CHECK (batch_interval >= 0),
             total_leads INTEGER NOT NULL,
             state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'cancelled')),
-            cancelled_at INTEGER
+            cancelled_at INTEGER,
+            -- How far it is, kept by triggers: promises in each state, and people spoken to.
+            waiting INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),
+            dialed INTEGER NOT NULL DEFAULT 0 CHECK (dialed >= 0),
+            skipped INTEGER NOT NULL DEFAULT 0 CHECK (skipped >= 0),
+            reached INTEGER NOT NULL DEFAULT 0 CHECK (reached >= 0)
         ) STRICT;
 
         -- The one table of promises to call somebody.
@@ -323,6 +328,76 @@ public enum Migrations {
             counts TEXT CHECK (counts IS NULL OR json_valid(counts))
         ) STRICT;
         CREATE INDEX job_runs_job ON job_runs (job, id);
+
+        -- Figures of tables that grow for ever, kept by triggers: nobody counts a million rows.
+        CREATE TABLE tallies (
+            subject TEXT NOT NULL,
+            name TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (subject, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER leads_opted_out AFTER UPDATE OF opted_out_at, deleted_at ON leads
+        WHEN (old.opted_out_at IS NOT NULL AND old.deleted_at IS NULL)
+            <> (new.opted_out_at IS NOT NULL AND new.deleted_at IS NULL) BEGIN
+            INSERT INTO tallies VALUES ('leads', 'opted_out',
+                iif(new.opted_out_at IS NOT NULL AND new.deleted_at IS NULL, 1, -1))
+                ON CONFLICT DO UPDATE SET count = count + excluded.count;
+        END;
+        CREATE TRIGGER leads_inserted_opted_out AFTER INSERT ON leads
+        WHEN new.opted_out_at IS NOT NULL AND new.deleted_at IS NULL BEGIN
+            INSERT INTO tallies VALUES ('leads', 'opted_out', 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END;
+        CREATE TRIGGER dial_requests_counted AFTER INSERT ON dial_requests BEGIN
+            INSERT INTO tallies VALUES ('dial_requests', new.state, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+            UPDATE schedules SET waiting = waiting + 1 WHERE id = new.schedule_id;
+        END;
+        CREATE TRIGGER dial_requests_recounted AFTER UPDATE OF state ON dial_requests
+        WHEN new.state <> old.state BEGIN
+            UPDATE tallies SET count = count - 1
+                WHERE subject = 'dial_requests' AND name = old.state;
+            INSERT INTO tallies VALUES ('dial_requests', new.state, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+            UPDATE schedules SET
+                waiting = waiting + (new.state = 'waiting') - (old.state = 'waiting'),
+                dialed = dialed + (new.state IN ('claimed', 'done'))
+                    - (old.state IN ('claimed', 'done')),
+                skipped = skipped + (new.state = 'skipped') - (old.state = 'skipped')
+                WHERE id = new.schedule_id;
+        END;
+        CREATE TRIGGER calls_reached AFTER UPDATE OF outcome ON calls
+        WHEN new.kind = 'schedule' AND new.outcome IS NOT old.outcome BEGIN
+            UPDATE schedules SET reached = reached + (new.outcome IS 'completed')
+                - (old.outcome IS 'completed')
+                WHERE id = (SELECT schedule_id FROM dial_requests WHERE id = new.request_id);
+        END;
+        CREATE TRIGGER outbox_counted AFTER INSERT ON outbox BEGIN
+            INSERT INTO tallies VALUES ('outbox', new.state, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END;
+        CREATE TRIGGER outbox_recounted AFTER UPDATE OF state ON outbox
+        WHEN new.state <> old.state BEGIN
+            UPDATE tallies SET count = count - 1 WHERE subject = 'outbox' AND name = old.state;
+            INSERT INTO tallies VALUES ('outbox', new.state, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END;
+        CREATE TRIGGER webhook_events_counted AFTER INSERT ON webhook_events BEGIN
+            INSERT INTO tallies VALUES ('webhook_events', new.state, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END;
+        CREATE TRIGGER webhook_events_recounted AFTER UPDATE OF state ON webhook_events
+        WHEN new.state <> old.state BEGIN
+            UPDATE tallies SET count = count - 1
+                WHERE subject = 'webhook_events' AND name = old.state;
+            INSERT INTO tallies VALUES ('webhook_events', new.state, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END;
+        CREATE TRIGGER job_runs_counted AFTER UPDATE OF outcome ON job_runs
+        WHEN old.outcome IS NULL AND new.outcome IS NOT NULL BEGIN
+            INSERT INTO tallies VALUES ('job_runs', new.job || ' ' || new.outcome, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END;
 
         -- change_seq: whatever a reader of a lead can see stamps the lead with the next number.
         CREATE TRIGGER leads_inserted AFTER INSERT ON leads BEGIN
