@@ -459,10 +459,16 @@ run_tests() {
     check "Python packages for the checks below" prepare_python
     check "Contracts: examples" env PY="$PYTHON" Tests/Contracts/verify/run_examples.sh
     check "Contracts: why calls end" "$PYTHON" Tests/Contracts/verify/vapi_ended_reason.py --check
+    check "Contracts: the table that the code reads" "$PYTHON" Tests/Contracts/generate_ended_reasons.py --check
+    check "Judges: time zones" "$PYTHON" Tests/Referee/zones.py
+    check "Judges: calling window" "$PYTHON" Tests/Referee/calling_window.py
+    check "Judges: why calls end" "$PYTHON" Tests/Referee/ended_reasons.py
     check "Sandbox" "$PYTHON" Tests/SandboxTests/test_sandbox.py
     check "End to end" "$PYTHON" -m unittest discover --start-directory Tests/EndToEnd
-    check "Dashboard in a browser" \
+    check "Dashboard: modules" "$PYTHON" Tests/Browser/modules_test.py
+    check "Dashboard: in a browser" \
         "$PYTHON" Tests/EndToEnd/stack.py "$PYTHON" Tests/Browser/dashboard_test.py
+    check "Parsers against invented input" Tests/Fuzz/run all 20
 
     say "" "$passed passed, $failed failed"
     [[ $failed -eq 0 ]]
