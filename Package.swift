@@ -61,10 +61,11 @@ let package = Package(
             dependencies: [.product(name: "FlyingFox", package: "FlyingFox")],
             path: "Tests/Sandbox"
         ),
-        .testTarget(name: "CoreTests", dependencies: ["Core"]),
+        .target(name: "World", dependencies: ["Core"], path: "Tests/World"),
+        .testTarget(name: "CoreTests", dependencies: ["Core", "World"]),
         .testTarget(
             name: "FunctionTests",
-            dependencies: ["Core"] + (functions + timers).map { .target(name: $0) }
+            dependencies: ["Core", "World"] + (functions + timers).map { .target(name: $0) }
         ),
     ],
     swiftLanguageModes: [.v6],

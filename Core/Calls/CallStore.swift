@@ -40,8 +40,10 @@ enum CallStore {
         try connection.first("\(sql: columns) WHERE id = \(id)").map(Stored.init)
     }
 
-    /// The call that an event is about: by Vapi's id, else by our attempt's id, in which case Vapi's
-    /// id is adopted. An event may come before the answer to our own request.
+    /// The call that an event is about: by Vapi's id, else by our attempt's id, in which case
+    /// Vapi's id is adopted.
+    ///
+    /// An event may come before the answer to our own request.
     static func find(
         vapiCallID: String?,
         attemptID: String?,
@@ -73,6 +75,7 @@ enum CallStore {
     }
 
     /// Ends an attempt that must not count: the lead is as before, and the promise is due again.
+    ///
     /// Does nothing when the attempt has been settled in the meantime.
     static func putBack(
         callID: Int64,

@@ -24,12 +24,11 @@ public struct Orchestrator: Sendable {
         /// Creates counts of nothing.
         public init() {}
 
-        /// The counts for the record of the run.
-        public var json: JSON {
+        /// The counts by name, for the record of the run.
+        public var named: KeyValuePairs<String, Int> {
             [
-                "placed": .integer(Int64(placed)), "failed": .integer(Int64(failed)),
-                "unknown": .integer(Int64(unknown)), "held": .integer(Int64(held)),
-                "dropped": .integer(Int64(dropped)),
+                "placed": placed, "failed": failed, "unknown": unknown, "held": held,
+                "dropped": dropped,
             ]
         }
 

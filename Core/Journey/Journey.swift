@@ -51,12 +51,8 @@ public struct Journey: Sendable {
         )
     }
 
-    /// Walks on from `check_retry` once a call's outcome is final.
+    /// Walks on from `check_retry` once a call's outcome is final; retry times count from `endedAt`.
     ///
-    /// - Parameters:
-    ///   - lead: The lead as it is in this transaction.
-    ///   - callID: The call that is over.
-    ///   - endedAt: When it was over; retry times count from it.
     /// - Throws: ``Database/Unavailable``.
     func callEnded(
         _ lead: Contact,
@@ -268,5 +264,54 @@ extension Instant {
         let minute = local.minute < 10 ? "0\(local.minute)" : "\(local.minute)"
         return "\(local.day) \(months[local.month - 1]) \(local.year), \(hour):\(minute) "
             + "\(local.hour < 12 ? "AM" : "PM") \(zone.abbreviation(at: self))"
+    }
+}
+
+// MARK: - Callbacks
+
+extension Journey {
+    /// How far ahead a callback may be promised.
+    private static let callbackHorizon = Duration.days(60)
+
+    /// A wish for a callback that came out of a conversation.
+    ///
+    /// A moment with its zone is promised; anything else is handed to a person, never guessed.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    func callbackWished(
+        _ lead: Contact,
+        _ wish: String,
+        callID: Int64,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        let decision: String
+        let reason: String
+        if let time = Instant(iso8601: wish), time > now, time < now + Journey.callbackHorizon {
+            try DialRequests.add(
+                lead.id,
+                .callback,
+                dueAt: time,
+                promisedAt: time,
+                now: now,
+                in: connection
+            )
+            decision = "callback_promised"
+            reason = "A callback is promised for \(time.spoken(in: zone))."
+        } else {
+            decision = "callback_unclear"
+            reason =
+                "A callback was asked for, but not for a clear time (\(wish.prefix(80))). "
+                + "A person should arrange it."
+        }
+        try JourneyLog.add(
+            lead.id,
+            callID: callID,
+            node: "callback",
+            decision: decision,
+            reason: reason,
+            at: now,
+            in: connection
+        )
     }
 }

@@ -1,8 +1,7 @@
 /// The append-only account of every decision about a lead.
 public enum JourneyLog {
-    /// Adds a step.
+    /// Adds a step; its reason is a sentence for the people who read the lead's page.
     ///
-    /// - Parameter reason: A sentence for the people who read the lead's page.
     /// - Throws: ``Database/Unavailable``.
     static func add(
         _ leadID: Int64,

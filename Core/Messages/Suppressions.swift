@@ -8,12 +8,11 @@ public enum Suppressions {
         case whatsappUser = "whatsapp_user"
     }
 
-    /// Records an opt-out: from this transaction's commit on nobody contacts the lead. Waiting
-    /// promises are cancelled. A repeated one changes nothing.
+    /// Records an opt-out: from this transaction's commit on nobody contacts the lead.
     ///
-    /// - Parameters:
-    ///   - channel: where the wish came from, for the proof.
-    ///   - words: what the person said, for the proof.
+    /// Waiting promises are cancelled. A repeated one changes nothing.
+    ///
+    /// Where the wish came from (`channel`) and what the person said (`words`) is kept as proof.
     /// - Throws: ``Database/Unavailable``.
     public static func optOut(
         _ lead: Contact,

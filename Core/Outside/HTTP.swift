@@ -156,7 +156,9 @@ public struct HTTP: Sendable {
         return Int(seconds)
     }
 
-    /// Collects an answer's bytes up to a limit. Used by one thread during one call.
+    /// Collects an answer's bytes up to a limit.
+    ///
+    /// Used by one thread during one call.
     private final class Reception {
         private(set) var bytes: [UInt8] = []
         private(set) var overflowed = false

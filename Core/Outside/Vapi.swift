@@ -243,7 +243,9 @@ extension Vapi.Order {
     /// Vapi refuses names longer than this.
     private static let nameLimit = 40
 
-    /// The body of `POST /call`. Vapi refuses any property that it does not know.
+    /// The body of `POST /call`.
+    ///
+    /// Vapi refuses any property that it does not know.
     func body(for account: Vapi.Account) -> JSON {
         let firstName = PersonName.first(of: name)
         var server: JSON.Object = .init()

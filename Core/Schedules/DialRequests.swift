@@ -15,8 +15,10 @@ public enum DialRequests {
     private static let columns: SQL =
         "SELECT id, lead_id, kind, due_at, promised_at, schedule_id FROM dial_requests"
 
-    /// Promises a call. A lead has at most one waiting promise of the kinds operator, retry and new:
-    /// a second one moves the first. Two callbacks for the same time are one.
+    /// Promises a call.
+    ///
+    /// A lead has at most one waiting promise of the kinds operator, retry and new: a second one
+    /// moves the first. Two callbacks for the same time are one.
     ///
     /// - Returns: the id of the promise.
     /// - Throws: ``Database/Unavailable``.
@@ -136,8 +138,10 @@ public enum DialRequests {
     /// How a promise ends.
     enum Settlement: String, SQLConvertible { case done, cancelled, skipped }
 
-    /// Moves a waiting or claimed promise to a later time. Where the same promise was given anew in
-    /// the meantime, that one stands and this one is dropped.
+    /// Moves a waiting or claimed promise to a later time.
+    ///
+    /// Where the same promise was given anew in the meantime, that one stands and this one is
+    /// dropped.
     ///
     /// - Throws: ``Database/Unavailable``.
     static func postpone(

@@ -22,7 +22,9 @@ enum Settings {
     }
 }
 
-/// Who changed what, for the day somebody asks. Append-only.
+/// Who changed what, for the day somebody asks.
+///
+/// Append-only.
 enum AuditLog {
     static func add(
         _ action: String,

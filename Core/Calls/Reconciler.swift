@@ -1,0 +1,258 @@
+/// Finds out what became of calls that went quiet, and repairs what was lost.
+///
+/// - `dialing` whose dialer is gone: looked for in Vapi's listings. Found, the call is adopted. Only
+///   when two complete listings a minute apart lack the attempt was there no call, and only then may
+///   the promise be dialed again, as a new attempt. While Vapi cannot be asked, nobody is redialed.
+/// - live, but unheard of for minutes: looked up, in case its webhooks were lost.
+/// - ended without a report: looked up.
+/// - webhook events that could not be processed: tried again.
+public struct Reconciler: Sendable {
+    /// How old a `dialing` attempt must be before it is looked into.
+    public static let settleTime = Duration.seconds(180)
+    /// How far apart the two listings must be.
+    public static let listingGap = Duration.seconds(60)
+    /// How long before an attempt its listing begins, for clocks that differ.
+    static let listingLead = Duration.minutes(5)
+    /// How long an ended call's report may take.
+    public static let reportTime = Duration.seconds(90)
+    /// How long a live call may be silent before it is looked up.
+    public static let silence = Duration.minutes(3)
+
+    private let database: Database
+    private let vapi: Vapi
+    private let events: CallEvents
+    private let webhooks: VapiWebhooks
+    private let locks: AttemptLocks
+    private let clock: Clock
+
+    /// Creates a reconciler.
+    public init(
+        database: Database,
+        vapi: Vapi,
+        journey: Journey,
+        locks: AttemptLocks,
+        clock: Clock
+    ) {
+        self.database = database
+        self.vapi = vapi
+        events = CallEvents(journey: journey)
+        webhooks = VapiWebhooks(database: database, journey: journey)
+        self.locks = locks
+        self.clock = clock
+    }
+
+    /// What one run did.
+    public struct Counts: Sendable, Equatable {
+        /// Attempts that were found at Vapi.
+        public var adopted = 0
+        /// Attempts that certainly never became calls.
+        public var notPlaced = 0
+        /// Calls whose state was repaired.
+        public var repaired = 0
+        /// Webhook events processed at last.
+        public var replayed = 0
+        /// Look-ups that Vapi did not answer.
+        public var unanswered = 0
+
+        /// Creates counts of nothing.
+        public init() {}
+
+        /// The counts by name, for the record of the run.
+        public var named: KeyValuePairs<String, Int> {
+            [
+                "adopted": adopted, "not_placed": notPlaced, "repaired": repaired,
+                "replayed": replayed, "unanswered": unanswered,
+            ]
+        }
+    }
+
+    /// Whether something waits for a reconciler: one cheap look, for those who may call it.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    public static func isNeeded(at now: Instant, in connection: Connection) throws -> Bool {
+        let found: Int? = try connection.value(
+            """
+            SELECT 1 FROM calls WHERE state = 'dialing' AND created_at <= \(now - settleTime)
+            AND (absent_at IS NULL OR absent_at <= \(now - listingGap))
+            UNION ALL SELECT 1 FROM calls WHERE state = 'ended' AND outcome IS NULL
+            AND ended_at <= \(now - reportTime)
+            UNION ALL SELECT 1 FROM calls WHERE state IN ('queued', 'ringing', 'in_progress')
+            AND heard_at <= \(now - silence) LIMIT 1
+            """
+        )
+        return found != nil
+    }
+
+    /// Looks into everything that is due for it.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    public func run() throws -> Counts {
+        var counts = Counts()
+        try replay(&counts)
+        try lookUpQuiet(&counts)
+        try settleDialing(&counts)
+        return counts
+    }
+
+    // MARK: Webhooks
+
+    private func replay(_ counts: inout Counts) throws {
+        counts.replayed = try webhooks.replayFailed(now: clock.now())
+    }
+
+    // MARK: Quiet calls
+
+    private func lookUpQuiet(_ counts: inout Counts) throws {
+        let now = clock.now()
+        let quiet = try database.read { connection in
+            try connection.rows(
+                """
+                \(sql: CallStore.columns) WHERE state IN ('queued', 'ringing', 'in_progress')
+                AND heard_at <= \(now - Reconciler.silence) AND vapi_call_id IS NOT NULL
+                UNION ALL
+                \(sql: CallStore.columns) WHERE state = 'ended' AND outcome IS NULL
+                AND ended_at <= \(now - Reconciler.reportTime) AND vapi_call_id IS NOT NULL
+                LIMIT 1000
+                """
+            ).map(CallStore.Stored.init)
+        }
+        for call in quiet {
+            guard let id = call.vapiCallID else { continue }
+            do throws(Vapi.Unreachable) {
+                let found = try vapi.call(id)
+                try? bring(found, to: call, &counts)
+            } catch {
+                counts.unanswered += 1
+            }
+        }
+    }
+
+    private func bring(
+        _ found: JSON?,
+        to call: CallStore.Stored,
+        _ counts: inout Counts
+    ) throws {
+        let now = clock.now()
+        let changed = try database.write { connection -> Bool in
+            guard let found, let state = VapiMessage.CallState(callObject: found) else {
+                // Vapi has deleted the call: nothing more will ever be reported of it.
+                let report = VapiMessage.CallReport.lost(callID: call.vapiCallID)
+                return try events.apply(report, now: now, in: connection) != .none
+            }
+            return try apply(state, now: now, in: connection)
+        }
+        if changed { counts.repaired += 1 }
+    }
+
+    private func apply(
+        _ state: VapiMessage.CallState,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Bool {
+        switch state {
+        case .ended(let report):
+            return try events.apply(report, now: now, in: connection) != .none
+        case .live(let update):
+            return try events.apply(update, now: now, in: connection) == .changed
+        }
+    }
+
+    // MARK: Attempts without an answer
+
+    private func settleDialing(_ counts: inout Counts) throws {
+        let now = clock.now()
+        let stuck = try database.read { connection in
+            try connection.rows(
+                """
+                \(sql: CallStore.columns) WHERE state = 'dialing'
+                AND created_at <= \(now - Reconciler.settleTime) ORDER BY created_at LIMIT 1000
+                """
+            ).map(CallStore.Stored.init)
+        }
+        // The dialer of an attempt whose lock is taken still lives, and will store the answer itself.
+        let orphaned = stuck.filter { call in
+            guard locks.take(call.id) else { return false }
+            return true
+        }
+        defer { orphaned.forEach { locks.release($0.id) } }
+        guard let oldest = orphaned.first else { return }
+        let listing: [JSON]
+        do throws(Vapi.Unreachable) {
+            listing = try vapi.calls(oldest.createdAt - Reconciler.listingLead)
+        } catch {
+            counts.unanswered += 1
+            return
+        }
+        var found: [String: JSON] = [:]
+        for call in listing {
+            if let id = VapiMessage.Identity(callObject: call).attemptID { found[id] = call }
+        }
+        for call in orphaned {
+            if let known = found[call.attemptID] {
+                try adopt(known, call, &counts)
+            } else {
+                try noteAbsence(of: call, listedAt: now, &counts)
+            }
+        }
+    }
+
+    private func adopt(_ known: JSON, _ call: CallStore.Stored, _ counts: inout Counts) throws {
+        let now = clock.now()
+        try database.write { connection in
+            let identity = VapiMessage.Identity(callObject: known)
+            guard
+                try CallStore.find(
+                    vapiCallID: identity.callID,
+                    attemptID: call.attemptID,
+                    in: connection
+                ) != nil
+            else { return }
+            try JourneyLog.add(
+                call.leadID,
+                callID: call.id,
+                node: Workflow.Node.initiateCall.rawValue,
+                decision: "found",
+                reason: "Vapi has the call although its answer was lost. It is followed from here.",
+                at: now,
+                in: connection
+            )
+            // Whatever Vapi tells of it, it is a call: at least queued.
+            let queued = VapiMessage.StatusUpdate(identity: identity, status: "queued")
+            _ = try events.apply(queued, now: now, in: connection)
+            if let state = VapiMessage.CallState(callObject: known) {
+                _ = try apply(state, now: now, in: connection)
+            }
+        }
+        counts.adopted += 1
+    }
+
+    private func noteAbsence(
+        of call: CallStore.Stored,
+        listedAt now: Instant,
+        _ counts: inout Counts
+    ) throws {
+        if let first = call.absentAt, now - first < Reconciler.listingGap { return }
+        let isSecond = call.absentAt != nil
+        try database.write { connection in
+            guard isSecond else {
+                try connection.execute(
+                    """
+                    UPDATE calls SET absent_at = \(now) WHERE id = \(call.id)
+                    AND state = 'dialing'
+                    """
+                )
+                return
+            }
+            try CallStore.putBack(
+                callID: call.id,
+                as: .notPlaced,
+                until: now,
+                because: "not_placed",
+                sentence: "Vapi's lists show that the call never came about.",
+                now: now,
+                in: connection
+            )
+        }
+        if isSecond { counts.notPlaced += 1 }
+    }
+}

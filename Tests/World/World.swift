@@ -1,0 +1,164 @@
+import Foundation
+import Synchronization
+
+@testable import Core
+
+/// A small world for one test: a real database file, a clock that the test moves, and a Vapi that
+/// the test scripts.
+final class World: Sendable {
+    let database: Database
+    let folder: String
+    private let time: Mutex<Instant>
+    private let placements = Mutex<[Vapi.Order]>([])
+    private let answer = Mutex<@Sendable (Vapi.Order) -> Vapi.Placement>({ order in
+        .placed(callID: "vapi-\(order.attemptID)", controlURL: nil)
+    })
+    private let known = Mutex<[String: JSON]>([:])
+    private let isListable = Mutex(true)
+
+    /// Monday 2026-11-23, 11:00 in India.
+    static let monday = Instant(milliseconds: 1_795_411_800_000)
+
+    init(at start: Instant = World.monday) throws {
+        folder = NSTemporaryDirectory() + "presales-" + Identifier.random()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        time = Mutex(start)
+        let path = folder + "/test.db"
+        try Migrations.apply(toDatabaseAt: path)
+        database = Database(path: path)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    var now: Instant { time.withLock { $0 } }
+    func move(by duration: Duration) { time.withLock { $0 += duration } }
+    func move(to instant: Instant) { time.withLock { $0 = instant } }
+
+    /// The orders that Vapi got, in order.
+    var orders: [Vapi.Order] { placements.withLock { $0 } }
+
+    /// What Vapi answers from now on.
+    func vapiAnswers(_ body: @escaping @Sendable (Vapi.Order) -> Vapi.Placement) {
+        answer.withLock { $0 = body }
+    }
+
+    /// What Vapi knows of a call, for look-ups and listings.
+    func vapiKnows(_ call: JSON) {
+        guard let id = call["id"]?.string else { return }
+        known.withLock { $0[id] = call }
+    }
+
+    /// Whether listings and look-ups work.
+    func vapiCanBeAsked(_ isPossible: Bool) { isListable.withLock { $0 = isPossible } }
+
+    var vapi: Vapi {
+        Vapi(
+            place: { order in
+                self.placements.withLock { $0.append(order) }
+                return self.answer.withLock { $0 }(order)
+            },
+            call: { id throws(Vapi.Unreachable) in
+                guard self.isListable.withLock({ $0 }) else { throw Vapi.Unreachable("test") }
+                return self.known.withLock { $0[id] }
+            },
+            calls: { _ throws(Vapi.Unreachable) in
+                guard self.isListable.withLock({ $0 }) else { throw Vapi.Unreachable("test") }
+                return self.known.withLock { Array($0.values) }
+            },
+            end: { _ in }
+        )
+    }
+
+    func journey(
+        lines: Int = 5,
+        gap: Duration = .minutes(45),
+        retryPolicy: RetryPolicy = RetryPolicy(),
+        channels: Journey.Channels = .init(whatsApp: false, email: false)
+    ) throws -> Journey {
+        let rules = ContactRules(
+            window: try CallingWindow(setting: "auto"),
+            lines: lines,
+            dialsPerDay: 3,
+            dialsPerMonth: 6,
+            gap: gap
+        )
+        let zone = try unwrap(Zone(identifier: "Asia/Kolkata"))
+        return Journey(
+            gate: ContactGate(rules: rules),
+            retryPolicy: retryPolicy,
+            channels: channels,
+            zone: zone
+        )
+    }
+
+    func dialer(lines: Int = 5, journey: Journey? = nil) throws -> Dialer {
+        Dialer(
+            database: database,
+            vapi: vapi,
+            journey: try journey ?? self.journey(lines: lines),
+            locks: try AttemptLocks(path: database.companion("attempts")),
+            clock: Clock { self.now }
+        )
+    }
+
+    /// Adds a lead and returns its uuid.
+    @discardableResult
+    func lead(
+        _ number: String = "+919876543210",
+        name: String = "Asha Rao",
+        region: String = "IN"
+    ) throws -> String {
+        let uuid = Identifier.random()
+        try database.write { connection in
+            try connection.execute(
+                """
+                INSERT INTO leads (lead_uuid, name, number, region, created_at, last_updated_at)
+                VALUES (\(uuid), \(name), \(number), \(region), \(now), \(now))
+                """
+            )
+        }
+        return uuid
+    }
+
+    /// Promises a call to a lead.
+    @discardableResult
+    func promise(_ uuid: String, _ kind: DialKind, at dueAt: Instant? = nil) throws -> Int64 {
+        try database.write { connection in
+            let lead = try unwrap(Contact.find(uuid: uuid, in: connection))
+            return try DialRequests.add(
+                lead.id,
+                kind,
+                dueAt: dueAt ?? now,
+                now: now,
+                in: connection
+            )
+        }
+    }
+
+    func contact(_ uuid: String) throws -> Contact {
+        try database.read { try unwrap(Contact.find(uuid: uuid, in: $0)) }
+    }
+
+    /// One value of the database.
+    func value<T: SQLConvertible>(_ sql: SQL, as type: T.Type = T.self) throws -> T? {
+        try database.read { try $0.value(sql) }
+    }
+}
+
+/// What a test needs was not there.
+struct Missing: Error {}
+
+/// Unwraps a value that must be there.
+func unwrap<T>(_ value: T?) throws -> T {
+    guard let value else { throw Missing() }
+    return value
+}
+
+/// Runs bodies on a thread each and throws the first error.
+func inParallel(_ bodies: [@Sendable () throws -> Void]) throws {
+    let failures = Mutex<[any Error]>([])
+    DispatchQueue.concurrentPerform(iterations: bodies.count) { index in
+        do { try bodies[index]() } catch { failures.withLock { $0.append(error) } }
+    }
+    if let failure = failures.withLock({ $0.first }) { throw failure }
+}
