@@ -7,6 +7,9 @@ import CPhoneNumber
 public struct PhoneNumber: Sendable, Hashable {
     /// The whole number, such as `+919876543210`: `+` and at most 15 digits.
     public let e164: String
+    /// What the library said when the number was read; nil when it came from the database, where
+    /// asking can wait until somebody wants to know.
+    private let facts: Facts?
 
     /// Reads what a person typed or a spreadsheet saved.
     ///
@@ -23,9 +26,10 @@ public struct PhoneNumber: Sendable, Hashable {
     public init(parsing text: String, defaultRegion: String) throws(Rejection) {
         let typed = try Typed(text)
         if let plain = typed.plainIndianMobile(in: defaultRegion) {
-            e164 = plain
+            (e164, facts) = (plain, .indianMobile)
         } else {
-            e164 = try typed.lookUp(in: defaultRegion)
+            let reading = try typed.lookUp(in: defaultRegion)
+            (e164, facts) = (reading.e164Text, Facts(reading))
         }
     }
 
@@ -40,22 +44,17 @@ public struct PhoneNumber: Sendable, Hashable {
         let digits = e164.utf8.dropFirst()
         guard digits.first != UInt8(ascii: "0"), digits.allSatisfy(\.isDigit) else { return nil }
         self.e164 = e164
+        facts = nil
     }
 
     /// Whether the number lies in a range that its country has given out, as libphonenumber knows it.
     ///
     /// False means "possible only": worth a badge, no reason not to dial.
-    public var isValid: Bool {
-        isIndianMobile || Library.read(e164, in: "ZZ").valid
-    }
+    public var isValid: Bool { (facts ?? Facts(e164: e164)).isValid }
 
     /// The ISO 3166 letters of the country, such as `IN`; `001` for codes that belong to none; nil
     /// when the library does not know the number.
-    public var region: String? {
-        if isIndianMobile { return "IN" }
-        let region = Library.read(e164, in: "ZZ").regionText
-        return region.isEmpty ? nil : region
-    }
+    public var region: String? { (facts ?? Facts(e164: e164)).region }
 
     /// The number as people abroad write it: `+91 98765 43210`.
     public var display: String { Library.format(e164, international: true) }
@@ -72,11 +71,11 @@ public struct PhoneNumber: Sendable, Hashable {
     /// country code can be read as dialled there.
     public static func isKnown(region: String) -> Bool { CPhoneNumberKnowsRegion(region) }
 
-    private var isIndianMobile: Bool {
-        let text = e164.utf8
-        return text.count == 13 && e164.hasPrefix("+91")
-            && Typed.indianMobileStarts.contains(text[text.index(text.startIndex, offsetBy: 3)])
+    public static func == (left: PhoneNumber, right: PhoneNumber) -> Bool {
+        left.e164 == right.e164
     }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(e164) }
 }
 
 extension PhoneNumber: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
@@ -156,6 +155,27 @@ extension PhoneNumber {
     }
 }
 
+/// What libphonenumber knows of a number.
+private struct Facts: Sendable {
+    let isValid: Bool
+    let region: String?
+
+    static let indianMobile = Facts(isValid: true, region: "IN")
+
+    private init(isValid: Bool, region: String?) {
+        self.isValid = isValid
+        self.region = region
+    }
+
+    init(_ reading: CPhoneNumberReading) {
+        self.init(isValid: reading.valid, region: reading.regionText)
+    }
+
+    init(e164: String) {
+        self = Typed.isIndianMobile(e164) ? .indianMobile : Facts(Library.read(e164, in: "ZZ"))
+    }
+}
+
 /// The digits that a person meant, and whether they begin with a country code for certain.
 private struct Typed {
     /// ASCII digits, at least one.
@@ -163,7 +183,12 @@ private struct Typed {
     var isInternational = false
 
     /// Indian mobile numbers have ten digits and begin with one of these.
-    static let indianMobileStarts = UInt8(ascii: "6")...UInt8(ascii: "9")
+    private static let indianMobileStarts = UInt8(ascii: "6")...UInt8(ascii: "9")
+
+    static func isIndianMobile(_ e164: String) -> Bool {
+        e164.utf8.count == 13 && e164.hasPrefix("+91")
+            && e164.utf8.dropFirst(3).first.map(indianMobileStarts.contains) == true
+    }
 
     init(_ text: String) throws(PhoneNumber.Rejection) {
         let marks = try Self.marks(in: text)
@@ -208,7 +233,7 @@ private struct Typed {
     }
 
     /// What libphonenumber makes of the digits.
-    func lookUp(in defaultRegion: String) throws(PhoneNumber.Rejection) -> String {
+    func lookUp(in defaultRegion: String) throws(PhoneNumber.Rejection) -> CPhoneNumberReading {
         let text = String(decoding: digits, as: UTF8.self)
         if isInternational {
             let abroad = Library.read("+" + text, in: "ZZ")
@@ -225,21 +250,21 @@ private struct Typed {
         }
     }
 
-    /// Returns the E.164 of a reading if that reads back as itself.
+    /// Returns a reading if its E.164 reads back as itself.
     ///
     /// Not all do: of several trunk zeros one more goes at each reading, and a number that changes
     /// when it is saved again is another person's.
     private func settled(
         _ reading: CPhoneNumberReading,
         from text: String
-    ) throws(PhoneNumber.Rejection) -> String {
+    ) throws(PhoneNumber.Rejection) -> CPhoneNumberReading {
         let e164 = reading.e164Text
         // Some countries' plans have room for more digits than E.164 carries.
         if e164.utf8.count > 16 { throw .tooLong }
         guard e164 == text || Library.read(e164, in: "ZZ").e164Text == e164 else {
             throw .wrongLength
         }
-        return e164
+        return reading
     }
 
     /// What a character means in a number.
@@ -353,7 +378,7 @@ extension CPhoneNumberReading {
     }
 
     fileprivate var e164Text: String { Library.string(e164) }
-    fileprivate var regionText: String { Library.string(region) }
+    fileprivate var regionText: String? { region.0 == 0 ? nil : Library.string(region) }
 }
 
 extension UInt8 {

@@ -183,7 +183,7 @@ import Testing
         }
     }
 
-    @Test func `a hundred thousand rows are read, every one once`() throws {
+    @Test func `a long list is read, every row once`() throws {
         var reader = LeadImport(defaultRegion: "IN", zone: kolkata)
         var leads = 0
         var duplicates = 0
@@ -194,16 +194,16 @@ import Testing
             }
         }
         try reader.feed(Array("number,name\n".utf8).span, receive: receive)
-        for block in 0..<100 {
+        for block in 0..<20 {
             let rows = (0..<1_000).map { "98\(10_000_000 + block * 999 + $0),Lead \($0)\n" }
                 .joined()
             try reader.feed(Array(rows.utf8).span, receive: receive)
         }
         try reader.finish(receive: receive)
         // Each block after the first begins with the last number of the one before.
-        #expect(leads == 99_901)
-        #expect(duplicates == 99)
-        #expect(reader.rowsRead == 100_000)
+        #expect(leads == 19_981)
+        #expect(duplicates == 19)
+        #expect(reader.rowsRead == 20_000)
     }
 
     private struct List: Equatable {
