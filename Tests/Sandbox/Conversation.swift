@@ -47,6 +47,8 @@ struct Conversation: Sendable {
         var course: String
         var intake: String
         var visaStatus: String
+        /// How the customer puts the visa's status.
+        var visaWords: String
         var budget: String
     }
 
@@ -160,7 +162,10 @@ struct Conversation: Sendable {
             "partner": partner.isEmpty ? "our website" : partner,
             "country": student.country, "city": student.city, "university": student.university,
             "course": student.course, "intake": student.intake, "budget": student.budget,
-            "visa": student.visaStatus, "when": callback,
+            "visa": student.visaStatus, "visaWords": student.visaWords,
+            "place": ["United Kingdom", "USA"].contains(student.country)
+                ? "the \(student.country == "USA" ? "US" : "UK")" : student.country,
+            "when": callback,
         ]
     }
 
@@ -284,6 +289,7 @@ struct Conversation: Sendable {
                         course: "",
                         intake: student.intake,
                         visaStatus: "",
+                        visaWords: "",
                         budget: ""
                     ),
                     callbackTime: callback
@@ -321,6 +327,7 @@ struct Conversation: Sendable {
             course: "a master's in data science",
             intake: "January 2027",
             visaStatus: "Approved",
+            visaWords: "It's approved, I got it last week",
             budget: "£280 per week"
         ),
         Student(
@@ -330,6 +337,7 @@ struct Conversation: Sendable {
             course: "a master's in accounting",
             intake: "February 2027",
             visaStatus: "Applied",
+            visaWords: "I've applied and I'm waiting to hear back",
             budget: "A$420 per week"
         ),
         Student(
@@ -339,6 +347,7 @@ struct Conversation: Sendable {
             course: "a master's in computer science",
             intake: "Fall 2027",
             visaStatus: "Interview scheduled",
+            visaWords: "My interview is scheduled for next month",
             budget: "$1,500 per month"
         ),
         Student(
@@ -348,6 +357,7 @@ struct Conversation: Sendable {
             course: "an MBA",
             intake: "September 2027",
             visaStatus: "Not started",
+            visaWords: "I haven't started with it yet",
             budget: "€1,100 per month"
         ),
         Student(
@@ -357,6 +367,7 @@ struct Conversation: Sendable {
             course: "a bachelor's in business",
             intake: "May 2027",
             visaStatus: "Applied",
+            visaWords: "I've applied and I'm waiting to hear back",
             budget: "C$1,400 per month"
         ),
         Student(
@@ -366,6 +377,7 @@ struct Conversation: Sendable {
             course: "a master's in mechanical engineering",
             intake: "April 2027",
             visaStatus: "Blocked account opened",
+            visaWords: "The blocked account is open, the appointment is in two weeks",
             budget: "€900 per month"
         ),
         Student(
@@ -375,6 +387,7 @@ struct Conversation: Sendable {
             course: "a bachelor's in psychology",
             intake: "September 2027",
             visaStatus: "Offer letter received",
+            visaWords: "I've got the offer letter, the application comes next",
             budget: "£190 per week"
         ),
         Student(
@@ -384,6 +397,7 @@ struct Conversation: Sendable {
             course: "a master's in public health",
             intake: "July 2027",
             visaStatus: "Approved",
+            visaWords: "It's approved, I got it last week",
             budget: "A$480 per week"
         ),
     ]
@@ -394,13 +408,13 @@ struct Conversation: Sendable {
             A: Hi {name}, this is Eshwari, an AI assistant calling from Amber. You came to us through {partner}. Is this a good time for two minutes?
             C: Yes, hi, go ahead.
             A: Lovely. Which country and city are you going to study in?
-            C: I'm going to {city}, in {country}.
+            C: I'm going to {city}, in {place}.
             A: That's a wonderful city. Which university and course is it?
             C: {university}. I'm doing {course}.
             A: Congratulations! And which intake are you joining?
             C: {intake}.
             A: How far along is your visa?
-            C: The status is, {visa}.
+            C: {visaWords}.
             A: Great. What would you like to spend on accommodation?
             C: Around {budget}, bills included if possible.
             A: That works well in {city}. Have you already booked a room somewhere?
@@ -416,11 +430,11 @@ struct Conversation: Sendable {
             A: Hello, am I speaking with {name}? I'm Eshwari, an AI assistant from Amber, the student housing platform.
             C: Yes, speaking. Is this about the accommodation form I filled in?
             A: Exactly, through {partner}. Where are you headed for your studies?
-            C: {country}. I got into {university} for {course}.
+            C: To {place}. I got into {university} for {course}.
             A: Well done! So that would be {city}, and which intake?
             C: {intake}. I want to be there two weeks before classes start.
             A: Sensible. What is the status of your visa?
-            C: {visa}, my consultant is handling it.
+            C: {visaWords}, my consultant is handling it.
             A: And what budget do you have in mind for your room?
             C: My parents said {budget}, maybe a little more for an en suite.
             A: Noted. Would you prefer a private room or a shared flat?
@@ -443,7 +457,7 @@ struct Conversation: Sendable {
             A: When do you start?
             C: {intake}. My flight isn't booked yet, but the dates are fixed.
             A: How is the visa coming along?
-            C: It's {visa}.
+            C: {visaWords}.
             A: Good to hear. What can you spend on rent?
             C: Up to {budget}. Is that realistic?
             A: It is, there are good residences within that budget, about twenty minutes from campus.
@@ -462,14 +476,14 @@ struct Conversation: Sendable {
             A: Hi {name}, this is Eshwari, an AI assistant calling from Amber. You came to us through {partner}. Do you have a minute?
             C: Yes, tell me.
             A: Are you planning to study abroad?
-            C: Most probably. I'm thinking of {country}, but I haven't decided on a university.
+            C: Most probably. I'm thinking of {place}, but I haven't decided on a university.
             A: That's fine. Which intake are you aiming for?
             C: {intake}, if my test score comes in time.
             A: Have you started with the visa?
             C: No, that's too early for me.
             A: Do you have a rough budget for accommodation?
             C: I really don't know, my father will decide that.
-            A: Understood. Shall I send a short guide to student housing in {country} on WhatsApp?
+            A: Understood. Shall I send a short guide to student housing in {place} on WhatsApp?
             C: Yes, please do that, and maybe talk to me again next month.
             A: I will. All the best for your test, {name}!
             """,
@@ -479,8 +493,8 @@ struct Conversation: Sendable {
             """
             A: Hello {name}, I'm Eshwari, an AI assistant from Amber. We help students find rooms abroad, you came through {partner}.
             C: Okay. I did apply to a few places, yes.
-            A: Which countries did you apply to?
-            C: {country} mainly. I'm still waiting for two offers.
+            A: Where did you apply?
+            C: Mainly in {place}. I'm still waiting for two offers.
             A: When would you start?
             C: {intake}, hopefully.
             A: And would you need accommodation there?
@@ -557,7 +571,7 @@ struct Conversation: Sendable {
             A: Hi {name}, this is Eshwari, an AI assistant calling from Amber. You came to us through {partner}. Is this a good time?
             C: Hi, I do want to talk, but I'm in a class right now.
             A: No problem at all. When may I call you back?
-            C: Can you call me {when}? I'm going to {country} and I need a room.
+            C: Can you call me {when}? I'm going to {place} and I need a room.
             A: Done, I've noted it: we will call you {when}. Which intake is it, just so we are prepared?
             C: {intake}. Thanks, talk then.
             A: Thank you, {name}. Speak soon!
@@ -569,7 +583,7 @@ struct Conversation: Sendable {
             A: Hello {name}, I'm Eshwari, an AI assistant from Amber, the student housing platform.
             C: Hello. Yes, {partner} told me you would call, but I'm driving.
             A: Then let's not talk now. What time suits you?
-            C: Could you try {when}? It's about {country}, the {intake} intake.
+            C: Could you try {when}? It's about {place}, the {intake} intake.
             A: Perfect, I've put it down: {when}. Drive safely!
             C: Thank you, bye.
             """,
