@@ -35,7 +35,7 @@ struct VapiWebhook: Sendable {
         let json: JSON
         do {
             json = try JSON(parsing: body)
-        } catch let error as JSON.ParseError {
+        } catch {
             throw Failure.malformed("The event is not valid JSON: \(error).")
         }
         guard let message = VapiMessage(json) else {
