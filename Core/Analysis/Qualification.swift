@@ -68,11 +68,13 @@ extension Qualification.Status {
             self.init(score: number, of: number > 10 ? 100 : 10)
             return
         }
-        guard let text = evaluation.string else { return nil }
-        let words = text.lowercased().split {
-            !$0.isLetter && !$0.isNumber && $0 != "." && $0 != "%"
+        guard let text = evaluation.nonEmptyString else { return nil }
+        let isPercentage = text.hasSuffix("%")
+        if let number = Double(isPercentage ? String(text.dropLast()).trimmingSpace() : text) {
+            self.init(score: number, of: isPercentage || number > 10 ? 100 : 10)
+            return
         }
-        .joined(separator: " ")
+        let words = text.lowercased().split { !$0.isLetter }.joined(separator: " ")
         switch words {
         case "qualified", "true", "yes", "pass", "passed", "excellent", "good", "agree",
             "strongly agree":
@@ -83,10 +85,7 @@ extension Qualification.Status {
             "failed", "poor", "disagree", "strongly disagree":
             self = .notQualified
         default:
-            let isPercentage = words.hasSuffix("%")
-            guard let number = Double(isPercentage ? String(words.dropLast()) : words)
-            else { return nil }
-            self.init(score: number, of: isPercentage || number > 10 ? 100 : 10)
+            return nil
         }
     }
 

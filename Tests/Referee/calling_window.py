@@ -7,7 +7,7 @@
 Two judges. By the wall: a call may start only when every clock that counts shows calling hours.
 By the calendar: the answer, when it changes and when a held call is placed equal what follows from
 all openings of those clocks from 2024 to 2031, listed in advance. Exit 0 when no case differs."""
-import argparse, bisect, datetime as dt, functools, random, subprocess, sys, tempfile
+import argparse, array, bisect, datetime as dt, functools, random, subprocess, sys, tempfile
 import zoneinfo
 import subject
 from zones import UTC, EPOCH, SECOND, changes, seconds
@@ -56,11 +56,16 @@ def milliseconds(local, zone, last):
 
 
 @functools.cache
+def switches(name):
+    """The changes of one zone's clocks, in seconds; no two are within four days."""
+    return list(changes(zone_info(name), seconds(2023), seconds(2032), step=4 * 86_400))
+
+
+@functools.cache
 def days(name):
     """Each day of one zone: its midnight, the weekday, and midnight in ms if no change is near."""
     zone, found, day = zone_info(name), [], dt.datetime(2023, 12, 20)
-    near = [(change - 2 * 86_400, change + 2 * 86_400)
-            for change in changes(zone, seconds(2023), seconds(2032))]
+    near = [(change - 2 * 86_400, change + 2 * 86_400) for change in switches(name)]
     while day < dt.datetime(2031, 1, 31):
         opens = int((day.replace(tzinfo=zone) - EPOCH) / SECOND)
         while near and near[0][1] < opens:
@@ -72,8 +77,8 @@ def days(name):
 
 @functools.cache
 def openings(name, start, end, last_day):
-    """All openings (first ms, end ms) of one zone's clocks."""
-    zone, found = zone_info(name), []
+    """All openings of one zone's clocks: when they begin and when they end, in ms."""
+    zone, begins, ends = zone_info(name), array.array("q"), array.array("q")
     for midnight, weekday, plain in days(name):
         if weekday > last_day:
             continue
@@ -82,20 +87,23 @@ def openings(name, start, end, last_day):
         else:
             opens = milliseconds(midnight + dt.timedelta(minutes=start), zone, True)
             closes = milliseconds(midnight + dt.timedelta(minutes=end), zone, False)
-        if opens < closes:
-            found.append((opens, closes))
-    return found
+        if closes - opens >= QUARTER:
+            begins.append(opens)
+            ends.append(closes)
+    return begins, ends
 
 
 def common(first, second):
-    found, i, j = [], 0, 0
-    while i < len(first) and j < len(second):
-        opens, closes = max(first[i][0], second[j][0]), min(first[i][1], second[j][1])
-        if opens < closes:
-            found.append((opens, closes))
-        if first[i][1] <= second[j][1]: i += 1
+    """The openings that two clocks have in common, if they are long enough."""
+    begins, ends, i, j = array.array("q"), array.array("q"), 0, 0
+    while i < len(first[0]) and j < len(second[0]):
+        opens, closes = max(first[0][i], second[0][j]), min(first[1][i], second[1][j])
+        if closes - opens >= QUARTER:
+            begins.append(opens)
+            ends.append(closes)
+        if first[1][i] <= second[1][j]: i += 1
         else: j += 1
-    return found
+    return begins, ends
 
 
 @functools.cache
@@ -112,16 +120,13 @@ def clocks(region, zone, setting, hard):
             start, end = max(wanted[0], limit[0]), min(wanted[1], limit[1])
         for name in [zone] if zone != "-" else zone_tab().get(one, []):
             found.add((name, start, end, last_day))
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 @functools.cache
-def window(region, zone, setting, hard):
-    """The window's openings as two sorted lists: when it opens, when it closes."""
-    lists = [openings(*clock) for clock in clocks(region, zone, setting, hard)]
-    found = functools.reduce(common, lists) if lists else []
-    found = [one for one in found if one[1] - one[0] >= QUARTER]
-    return [one[0] for one in found], [one[1] for one in found]
+def window(clocks):
+    """The window's openings: when they begin and when they end."""
+    return functools.reduce(common, (openings(*clock) for clock in clocks)) if clocks else ([], [])
 
 
 def is_calling_time(region, zone, setting, hard, moment):
@@ -138,7 +143,7 @@ def problem(fields):
     region, zone, setting, hard, moment, state, change = fields[:7]
     hard, moment = hard == "hard", int(moment)
     change = None if change == "-" else int(change)
-    opens, closes = window(region, zone, setting, hard)
+    opens, closes = window(clocks(region, zone, setting, hard))
     if state == "open" and not is_calling_time(region, zone, setting, hard, moment):
         return "open although the wall says otherwise"
     index = bisect.bisect_right(closes, moment)
@@ -167,8 +172,8 @@ def main():
     judged = wrong = opened = 0
     with subject.built() as program, tempfile.TemporaryFile("w+") as zones:
         for name in names:
-            switches = changes(zone_info(name), seconds(2024), seconds(2031))
-            print(name, *(1000 * moment for moment in switches), sep="\t", file=zones)
+            during = (moment for moment in switches(name) if seconds(2024) <= moment < seconds(2031))
+            print(name, *(1000 * moment for moment in during), sep="\t", file=zones)
         zones.seek(0)
         command = [program, "window", str(options.count), str(options.seed)]
         with subprocess.Popen(command, stdin=zones, stdout=subprocess.PIPE, text=True) as answers:

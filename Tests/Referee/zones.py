@@ -19,19 +19,19 @@ def at(zone, moment):
     return (EPOCH + dt.timedelta(seconds=moment)).astimezone(zone)
 
 
-def changes(zone, first, last):
-    """The seconds at which the zone's offset changes, found by halving each day that differs."""
-    day, before = first, at(zone, first).utcoffset()
-    while day < last:
-        after = at(zone, day + 86400).utcoffset()
+def changes(zone, first, last, step=86400):
+    """The seconds at which the zone's offset changes, found by halving each step that differs."""
+    start, before = first, at(zone, first).utcoffset()
+    while start < last:
+        after = at(zone, start + step).utcoffset()
         if after != before:
-            low, high = day, day + 86400
+            low, high = start, start + step
             while high - low > 1:
                 middle = (low + high) // 2
                 if at(zone, middle).utcoffset() == before: low = middle
                 else: high = middle
             yield high
-        day, before = day + 86400, after
+        start, before = start + step, after
 
 
 def shown(zone, local):
