@@ -280,15 +280,15 @@ render_nginx() { # mode folder NAME=value …
     done
 }
 
-# Brings the schema up to date. A new database of a rehearsal is marked as one, and gets its demo leads.
+# Brings the schema up to date. A rehearsal's database is marked as one, which it refuses when it holds real leads; a new
+# one gets the demo leads. Each step that fails says why itself.
 prepare_database() {
     local is_new=''
     [[ -e $STATE/presales.db ]] || is_new=yes
-    "$BIN/presalesctl" migrate || fail "The database could not be prepared."
-    if [[ -n $sandbox && -n $is_new ]]; then
-        "$BIN/presalesctl" rehearsal || fail "The database could not be marked as a rehearsal."
-        [[ -z $demo ]] || "$BIN/presalesctl" demo || fail "The demo leads could not be added."
-    fi
+    "$BIN/presalesctl" migrate || exit 1
+    [[ -n $sandbox ]] || return 0
+    "$BIN/presalesctl" rehearsal || exit 1
+    [[ -z $demo || -z $is_new ]] || "$BIN/presalesctl" demo || exit 1
 }
 
 # ---------------------------------------------------------------- local: keep it running
