@@ -68,6 +68,23 @@ import Testing
         )
     }
 
+    @Test(
+        arguments: [
+            // Longer forms of a shorter character, surrogates, and what lies beyond Unicode.
+            ([0xC0, 0xAF], "À¯"), ([0xE0, 0x80, 0x80], "à€€"), ([0xE0, 0x9F, 0xBF], "àŸ¿"),
+            ([0xED, 0xBF, 0xBF], "í¿¿"), ([0xF0, 0x8F, 0xBF, 0xBF], "ð\u{FFFD}¿¿"),
+            ([0xF4, 0x90, 0x80, 0x80], "ô\u{FFFD}€€"), ([0xF5, 0x80], "õ€"), ([0xFF], "ÿ"),
+            // The first and last characters of each length are what they are.
+            ([0xC2, 0x80], "\u{80}"), ([0xDF, 0xBF], "\u{7FF}"), ([0xE0, 0xA0, 0x80], "\u{800}"),
+            ([0xED, 0x9F, 0xBF], "\u{D7FF}"), ([0xEE, 0x80, 0x80], "\u{E000}"),
+            ([0xEF, 0xBF, 0xBF], "\u{FFFF}"), ([0xF0, 0x90, 0x80, 0x80], "\u{10000}"),
+            ([0xF4, 0x8F, 0xBF, 0xBF], "\u{10FFFF}"),
+        ] as [([UInt8], String)]
+    )
+    func `only well-formed UTF-8 is read as such`(bytes: [UInt8], text: String) throws {
+        #expect(try read(Array("a\n".utf8) + bytes).map(\.fields) == [["a"], [text]])
+    }
+
     @Test func `half a UTF-16 character is marked as lost`() throws {
         let bytes: [UInt8] = [
             0xFF, 0xFE, 0x61, 0, 0x0A, 0, 0x3D, 0xD8, 0x62, 0, 0x0A, 0, 0x34, 0xDC, 1,
