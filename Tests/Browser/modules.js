@@ -1,6 +1,6 @@
 // What the pure modules of the dashboard promise. modules_test.py runs this in Chromium and reads `window.results`.
 
-import { csvCell, csvFile, parseCSV } from "/js/csv.js";
+import { csvCell, csvFile, decodeText, parseCSV } from "/js/csv.js";
 import {
     formatCost, formatCount, formatDuration, formatPhone, formatShare, humanize, parseTranscript, plural, sentenceList, webAddress,
 } from "/js/format.js";
@@ -83,6 +83,11 @@ check("a file has a byte order mark and CRLF", csvFile([["a", 1]]), "\uFEFFa,1\r
 check("quoted line breaks keep the line numbers", parseCSV('n,m\r\n"a\nb",1\r\nc,2\r\n'), [
     { line: 1, cells: ["n", "m"] }, { line: 2, cells: ["a\nb", "1"] }, { line: 4, cells: ["c", "2"] },
 ]);
+check("a carriage return alone ends a line too", parseCSV("n\rc\rd").map(({ line }) => line), [1, 2, 3]);
+check("Excel's first line names the separator", parseCSV("sep=;\r\nn;m\r\n1,5;2\r\n"), [{ line: 2, cells: ["n", "m"] }, { line: 3, cells: ["1,5", "2"] }]);
+for (const [bytes, text] of [
+    [[0xC3, 0xA9], "é"], [[0xE9], "é"], [[0xFF, 0xFE, 0xE9, 0x00], "é"], [[0xFE, 0xFF, 0x00, 0xE9], "é"], [[0xEF, 0xBB, 0xBF, 0x61], "a"],
+]) check(`the bytes ${bytes} are read as ${text}`, decodeText(new Uint8Array(bytes)), text);
 check("empty lines are no records", parseCSV("n\n\n\nc\n").map(({ line }) => line), [1, 4]);
 check("semicolons separate when the header says so", parseCSV("n;m\n1,5;2")[1].cells, ["1,5", "2"]);
 check("a doubled quote is one", parseCSV('"a ""b"""')[0].cells, ['a "b"']);

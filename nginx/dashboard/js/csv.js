@@ -12,12 +12,27 @@ export function csvFile(rows) {
     return "\uFEFF" + rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
 }
 
+/** The text of a file, in the character sets the server reads too: UTF-16 with its mark, UTF-8, else what Excel writes. */
+export function decodeText(bytes) {
+    const [first, second] = bytes;
+    if (first === 0xFF && second === 0xFE) return new TextDecoder("utf-16le").decode(bytes);
+    if (first === 0xFE && second === 0xFF) return new TextDecoder("utf-16be").decode(bytes);
+    try {
+        return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+        return new TextDecoder("windows-1252").decode(bytes);
+    }
+}
+
 /** Reads a CSV text into records `{line, cells}`, where `line` is the line of the file the record starts on. */
 export function parseCSV(text) {
-    const source = text.replace(/^\uFEFF/, "");
-    const separator = separatorOf(source);
+    const whole = text.replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n");
+    const told = /^"?sep=([,;\t])"?\n/i.exec(whole);         // Excel's own first line
+    const source = told ? whole.slice(told[0].length) : whole;
+    const separator = told ? told[1] : separatorOf(source);
     const records = [];
-    let [line, startLine, cell, cells, quoted] = [1, 1, "", [], false];
+    let line = told ? 2 : 1;
+    let [startLine, cell, cells, quoted] = [line, "", [], false];
     const endRecord = () => {
         cells.push(cell);
         if (cells.some((value) => value !== "")) records.push({ line: startLine, cells });
@@ -37,7 +52,7 @@ export function parseCSV(text) {
             cell = "";
         } else if (character === "\n") {
             endRecord();
-        } else if (character !== "\r") {
+        } else {
             cell += character;
         }
     }

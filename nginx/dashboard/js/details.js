@@ -85,7 +85,7 @@ export class Details {
             "aria-selected": String(index === 0), tabindex: index === 0 ? "0" : "-1", on: { click: () => this.#choose(id) },
         }, label, element("span", { class: "tab__count", data: { count: id } })));
         this.#root.replaceChildren(
-            element("header", { class: "panel__head" },
+            element("div", { class: "panel__head" },
                 element("div", { class: "panel__title" },
                     element("h2", { id: "details-title", tabindex: "-1", autofocus: true }, name || "Lead"), element("p", { class: "panel__pills", data: { part: "pills" } })),
                 element("div", { class: "panel__actions" },

@@ -1,7 +1,7 @@
 // Uploading a CSV: choose, look at what the server made of it, import, see the result.
 
 import { upload } from "./api.js";
-import { csvFile, parseCSV } from "./csv.js";
+import { csvFile, decodeText, parseCSV } from "./csv.js";
 import { prepareDialog, showDialog } from "./dialog.js";
 import { element, icon } from "./element.js";
 import { formatCount, formatPhone, plural, sentenceList } from "./format.js";
@@ -226,7 +226,7 @@ function previewSection(rows, total) {
 
 /** The rejected rows as they were in the file, each with its line and what is wrong, ready to be mended and sent again. */
 async function downloadRejected(file, errors) {
-    const records = parseCSV(await file.text());
+    const records = parseCSV(decodeText(new Uint8Array(await file.arrayBuffer())));
     const header = records[0]?.cells ?? [];
     const byLine = new Map(records.map((record) => [record.line, record.cells]));
     const rows = errors.map(({ line, error }) => [...header.map((_, index) => byLine.get(line)?.[index] ?? ""), line, error]);
