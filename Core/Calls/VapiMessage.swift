@@ -243,7 +243,8 @@ extension VapiMessage {
         }
 
         private static func span(_ start: Instant?, _ end: Instant?) -> Duration? {
-            guard let start, let end, start <= end else { return nil }
+            guard let start, let end, start <= end, end <= start + .days(1)
+            else { return nil }
             return end - start
         }
 
