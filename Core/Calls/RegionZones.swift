@@ -45,9 +45,14 @@ public enum RegionZones {
         "AC": "Atlantic/St_Helena", "TA": "Atlantic/St_Helena", "XK": "Europe/Belgrade",
     ]
 
-    private static let table: [String: [Zone]] = {
+    private static let table = zones(listedIn: Zone.databaseFile(named: "zone.tab") ?? [])
+
+    /// Reads a `zone.tab`: region, coordinates and zone, separated by tabs, a zone a line.
+    ///
+    /// A region of which one zone cannot be read is left out: without that zone it would seem to be
+    /// open longer than it is.
+    static func zones(listedIn text: [UInt8]) -> [String: [Zone]] {
         var identifiers = unlisted.mapValues { [$0] }
-        let text = Zone.databaseFile(named: "zone.tab") ?? []
         for line in text.split(separator: UInt8(ascii: "\n")) {
             guard line.first != UInt8(ascii: "#") else { continue }
             let columns = line.split(separator: UInt8(ascii: "\t"))
@@ -55,10 +60,9 @@ public enum RegionZones {
             let region = String(decoding: columns[0], as: UTF8.self)
             identifiers[region, default: []].append(String(decoding: columns[2], as: UTF8.self))
         }
-        // A region that lacks a zone would seem to be open longer than it is.
         return identifiers.compactMapValues { identifiers in
             let zones = identifiers.compactMap(Zone.init(identifier:))
             return zones.count == identifiers.count ? zones : nil
         }
-    }()
+    }
 }

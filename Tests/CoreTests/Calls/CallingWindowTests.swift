@@ -65,11 +65,50 @@ import Testing
         #expect(window.decision(region: region, at: noon) == .closed(opensAt: nil))
     }
 
-    @Test func `zones that are never all open at once are never called`() throws {
+    @Test(arguments: ["10:00-18:00", "09:00-19:10"])
+    func `zones that are not all open for a quarter of an hour are never called`(
+        setting: String
+    ) throws {
         // Kaliningrad and Kamchatka are ten hours apart.
-        let window = try CallingWindow(setting: "10:00-18:00")
+        let window = try CallingWindow(setting: setting)
         let noon = try #require(Instant(iso8601: "2026-11-20T12:00:00Z"))
         #expect(window.decision(region: "RU", at: noon) == .closed(opensAt: nil))
+    }
+
+    @Test(arguments: [
+        // Clocks that go back from 09:30 to 08:30 show nine o'clock twice: the second counts.
+        (
+            "AAA0BBB-1,J60/2,J201/9:30", "2026-07-20T07:59:59Z", "2026-07-20T09:00:00Z",
+            "2026-07-20T20:00:00Z"
+        ),
+        // Clocks that go back from 20:30 to 19:30 show eight o'clock twice: the first counts.
+        (
+            "AAA0BBB-1,J60/2,J201/20:30", "2026-07-20T07:59:59Z", "2026-07-20T08:00:00Z",
+            "2026-07-20T19:00:00Z"
+        ),
+        // Clocks that go forward from 08:30 to 09:30 skip nine o'clock.
+        (
+            "AAA0BBB-1,J201/8:30,J300/2", "2026-07-20T07:59:59Z", "2026-07-20T08:30:00Z",
+            "2026-07-20T19:00:00Z"
+        ),
+    ])
+    func `clocks that change during calling hours never show another time`(
+        rule: String,
+        before: String,
+        opens: String,
+        closes: String
+    ) throws {
+        let zone = try #require(Zone(identifier: "Test/Rule", tzif: tzif(rule: rule)))
+        let window = try CallingWindow(setting: "auto")
+        let early = try #require(Instant(iso8601: before))
+        let opensAt = try #require(Instant(iso8601: opens))
+        let closesAt = try #require(Instant(iso8601: closes))
+        #expect(
+            window.decision(region: "GB", zone: zone, at: early) == .closed(opensAt: opensAt)
+        )
+        #expect(
+            window.decision(region: "GB", zone: zone, at: opensAt) == .open(closesAt: closesAt)
+        )
     }
 
     @Test(arguments: [
@@ -148,12 +187,25 @@ import Testing
         #expect(minutes.allSatisfy { (850...1150).contains($0) }, "\(minutes)")
     }
 
-    @Test func `every region of tzdata has zones`() throws {
+    @Test func `every region of tzdata has zones`() {
         for region in ["IN", "US", "GB", "AE", "AU", "XK", "AC", "+7", "+61", "+1"] {
             #expect(!RegionZones.zones(of: region).isEmpty, "\(region)")
         }
         #expect(RegionZones.zones(of: "IN").map(\.identifier) == ["Asia/Kolkata"])
         #expect(RegionZones.zones(of: "US").count > 20)
         #expect(RegionZones.zones(of: "#").isEmpty)
+    }
+
+    @Test func `a region of which a zone cannot be read has none`() {
+        let text = """
+            # a comment
+            QA\t+0000+00000\tAsia/Qatar
+            QQ\t+0000+00000\tAsia/Kolkata\tone that exists
+            QQ\t+0000+00000\tAsia/Atlantis
+            broken
+            """
+        let zones = RegionZones.zones(listedIn: Array(text.utf8))
+        #expect(zones["QA"]?.map(\.identifier) == ["Asia/Qatar"])
+        #expect(zones["QQ"] == nil)
     }
 }

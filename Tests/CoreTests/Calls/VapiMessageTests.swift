@@ -192,7 +192,7 @@ import Testing
             ),
             (#"{"startedAt": "2026-11-22T07:00:00Z"}"#, nil),
             (#"{"startedAt": "2026-11-22T07:00:00Z", "endedAt": "2027-11-22T07:00:00Z"}"#, nil),
-        (#"{"startedAt": "2026-11-22T07:00:00", "endedAt": 5}"#, nil),
+            (#"{"startedAt": "2026-11-22T07:00:00", "endedAt": 5}"#, nil),
         ] as [(String, Int64?)]
     )
     func `a duration is stated, or follows from start and end`(

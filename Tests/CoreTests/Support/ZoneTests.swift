@@ -124,6 +124,13 @@ import Testing
         #expect(Zone(identifier: "Test/Rule", tzif: tzif(rule: rule)) == nil)
     }
 
+    @Test func `a file that counts leap seconds is not a zone`() {
+        var bytes = tzif(rule: "UTC0")
+        bytes[54 + 31] = 1  // the second header's count of leap seconds, and one of them
+        bytes.insert(contentsOf: [UInt8](repeating: 0, count: 12), at: bytes.count - 6)
+        #expect(Zone(identifier: "Test/Leap", tzif: bytes) == nil)
+    }
+
     @Test func `a file that is cut off or changed never does worse than to be no zone`() throws {
         let path = "/usr/share/zoneinfo/America/New_York"
         let whole = [UInt8](try Data(contentsOf: URL(filePath: path)))
@@ -148,13 +155,13 @@ import Testing
             }
         }
     }
+}
 
-    /// A version 2 file with no changes and one kind of time, UTC, and a rule.
-    private func tzif(rule: String) -> [UInt8] {
-        let header: [UInt8] =
-            Array("TZif2".utf8) + [UInt8](repeating: 0, count: 15)
-            + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4]
-        let kind: [UInt8] = [0, 0, 0, 0, 0, 0] + Array("UTC\0".utf8)
-        return header + kind + header + kind + Array("\n\(rule)\n".utf8)
-    }
+/// A version 2 file with no changes and one kind of time, UTC, and a rule.
+func tzif(rule: String) -> [UInt8] {
+    let header: [UInt8] =
+        Array("TZif2".utf8) + [UInt8](repeating: 0, count: 15)
+        + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4]
+    let kind: [UInt8] = [0, 0, 0, 0, 0, 0] + Array("UTC\0".utf8)
+    return header + kind + header + kind + Array("\n\(rule)\n".utf8)
 }
