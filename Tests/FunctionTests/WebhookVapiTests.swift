@@ -61,7 +61,9 @@ import Testing
 
     // MARK: What is no event
 
-    @Test(arguments: ["", "{", "[]", "null", #"{"message":1}"#, #"{"message":{}}"#, "{\"a\":\"\u{1}\"}"])
+    @Test(arguments: [
+        "", "{", "[]", "null", #"{"message":1}"#, #"{"message":{}}"#, "{\"a\":\"\u{1}\"}",
+    ])
     func `what is no event is a 400 with a sentence`(text: String) throws {
         let response = try respond(Array(text.utf8))
         #expect(response.status == 400)
@@ -70,7 +72,9 @@ import Testing
 
     @Test func `an unknown type and an unknown call are stored and answered`() throws {
         #expect(try respond(event("speech-update")).status == 200)
-        #expect(try respond(event("end-of-call-report", ["endedReason": "voicemail"])).status == 200)
+        #expect(
+            try respond(event("end-of-call-report", ["endedReason": "voicemail"])).status == 200
+        )
         #expect(try world.value("SELECT count(*) FROM webhook_events") == 2)
     }
 
@@ -159,7 +163,9 @@ import Testing
     @Test func `somebody who declined is never called again`() throws {
         let (uuid, attempt) = try dialed()
         try world.promise(uuid, .callback, at: world.now + .hours(1))
-        _ = try respond(report(attempt, reason: "customer-ended-call", spoken: true, declined: true))
+        _ = try respond(
+            report(attempt, reason: "customer-ended-call", spoken: true, declined: true)
+        )
         #expect(try world.contact(uuid).journeyState == .declined)
         #expect(
             try world.value("SELECT count(*) FROM dial_requests WHERE state = 'waiting'") == 0
