@@ -335,11 +335,11 @@ extension Schema {
           conditions:[MinMessages|MinCallDuration|EndedReason] name*:string(1...40)
           schema*:JsonSchema description:string assistantIds:[string] workflowIds:[string]
         MinMessages
-          type:'minMessages' count*:number
+          type*:'minMessages' count*:number
         MinCallDuration
-          type:'minCallDuration' seconds*:number
+          type*:'minCallDuration' seconds*:number
         EndedReason
-          type:'endedReason' operator*:'oneOf'|'notOneOf' values*:[string]
+          type*:'endedReason' operator*:'oneOf'|'notOneOf' values*:[string]
         StartSpeakingPlan
           waitSeconds:number(0...5) smartEndpointingEnabled:'livekit'|bool
           smartEndpointingPlan:object customEndpointingRules:[object]

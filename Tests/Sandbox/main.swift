@@ -41,6 +41,7 @@ do {
         address: try .inet(ip4: "127.0.0.1", port: settings.port),
         // Longer than any wait that a behaviour asks for.
         timeout: 900,
+        pool: PromptPool(),
         logger: .disabled,
         handler: routes
     )
