@@ -12,10 +12,22 @@ public enum RegionZones {
         regions(of: region).flatMap { table[$0] ?? [] }
     }
 
-    /// The ISO 3166 codes that `region` may stand for: itself, or all that share a calling code.
-    static func regions(of region: String) -> [String] {
+    /// The ISO 3166 codes that a region may stand for: itself, or all that share a calling code.
+    public static func regions(of region: String) -> [String] {
         guard region.hasPrefix("+") else { return [region] }
         return shared[region] ?? []
+    }
+
+    /// The calling code of a number, if several regions share it.
+    ///
+    /// It is what is known of the region of a number that is possible but in no range that
+    /// libphonenumber knows, such as one with a new American area code.
+    ///
+    /// - Parameter e164: the number as `+12345678901`.
+    /// - Returns: `+1`, or nil if the number's calling code belongs to one region only.
+    public static func sharedCallingCode(of e164: String) -> String? {
+        // Calling codes are prefix-free: at most one fits.
+        shared.keys.first { e164.hasPrefix($0) }
     }
 
     /// Calling codes of several regions, as in libphonenumber's metadata.

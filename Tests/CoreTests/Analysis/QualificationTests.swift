@@ -27,6 +27,11 @@ import Testing
             ),
             // What the output lacks is looked for there, too.
             (
+                #"{"1": {"name": "Lead qualification", "result": {"success_status": null, "intake": "x"}}}"#,
+                #"{"structuredData": {"success_status": "Potential", "country": "UK"}}"#,
+                "Potential", "UK"
+            ),
+            (
                 #"{"1": {"name": "LEAD QUALIFICATION", "result": {"country": "USA"}}}"#,
                 #"{"structuredData": {"success_status": "Not Qualified", "country": "UK"}}"#,
                 "Not Qualified", "USA"

@@ -21,6 +21,7 @@ import Testing
         ("US", "2026-11-20T19:00:00Z", true, "2026-11-21T01:00:00Z"),
         ("US", "2026-11-21T01:00:00Z", false, "2026-11-23T19:00:00Z"),
         ("PR", "2026-11-21T15:00:00Z", false, "2026-11-23T13:00:00Z"),
+        ("AS", "2026-11-21T22:00:00Z", false, "2026-11-23T20:00:00Z"),
         // Russia: from nine in Kaliningrad to eight in Kamchatka, one hour.
         ("RU", "2026-11-20T06:59:59Z", false, "2026-11-20T07:00:00Z"),
         ("RU", "2026-11-20T07:00:00Z", true, "2026-11-20T08:00:00Z"),
@@ -194,6 +195,17 @@ import Testing
         #expect(RegionZones.zones(of: "IN").map(\.identifier) == ["Asia/Kolkata"])
         #expect(RegionZones.zones(of: "US").count > 20)
         #expect(RegionZones.zones(of: "#").isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            ("+12025550123", "+1"), ("+77012345678", "+7"), ("+447400123456", "+44"),
+            ("+3580912345", "+358"), ("+919876543210", nil), ("+35312345678", nil), ("", nil),
+        ] as [(String, String?)]
+    )
+    func `a number tells the calling code that regions share`(number: String, code: String?) {
+        #expect(RegionZones.sharedCallingCode(of: number) == code)
+        if let code { #expect(RegionZones.regions(of: code).count > 1) }
     }
 
     @Test func `a region of which a zone cannot be read has none`() {

@@ -191,6 +191,8 @@ import Testing
                 60_000
             ),
             (#"{"startedAt": "2026-11-22T07:00:00Z"}"#, nil),
+            // Seconds instead of milliseconds are no time of this century.
+            (#"{"startedAt": 1795332420, "endedAt": 1795332421}"#, nil),
             (#"{"startedAt": "2026-11-22T07:00:00Z", "endedAt": "2027-11-22T07:00:00Z"}"#, nil),
             (#"{"startedAt": "2026-11-22T07:00:00", "endedAt": 5}"#, nil),
         ] as [(String, Int64?)]
