@@ -29,6 +29,7 @@ class Answer:
 
     def __init__(self, status, headers, body):
         self.status = status
+        self.all_headers = list(headers)
         self.headers = {name.lower(): value for name, value in headers}
         self.body = body
 

@@ -209,6 +209,7 @@ class Routes(NginxTest):
         self.assertEqual(told["QUERY_STRING"], "a=b%20c")
         self.assertEqual(told["CONTENT_LENGTH"], "2")
         self.assertEqual(told["HTTP_HOST"], f"127.0.0.1:{self.stack.port}")
+        self.assertEqual([name for name, _ in answer.all_headers if name.lower() == "x-request-id"], ["X-Request-Id"])
         # The number under which a request is logged is nginx's, in both logs and in the answer.
         self.assertEqual(told["REQUEST_ID"], answer.headers["x-request-id"])
         self.assertRegex(told["REQUEST_ID"], r"^[0-9a-f]{32}$")
