@@ -38,7 +38,8 @@ struct CallTools: Sendable {
             return reply("result", "Understood. We will not contact you again.")
         case "book_callback":
             let wish = tool.arguments["when_iso"]?.string ?? tool.arguments["callback_time"]?.string
-            guard let wish, let time = Instant(iso8601: wish) else {
+            let zone = lead.zone ?? journey.zone
+            guard let wish, let time = CallbackTime.resolve(wish, now: now, in: zone) else {
                 return reply(
                     "error",
                     "I need the day and the time. When exactly should we call you back?"
@@ -58,9 +59,6 @@ struct CallTools: Sendable {
         in connection: Connection,
         reply: (_ key: String, _ sentence: String) -> JSON
     ) throws -> JSON {
-        guard time > now else {
-            return reply("error", "That time has passed already. Which later time suits you?")
-        }
         guard lead.optedOutAt == nil else {
             return reply("error", "You asked us not to call, so I cannot book a call.")
         }

@@ -287,7 +287,8 @@ extension Journey {
     ) throws {
         let decision: String
         let reason: String
-        if let time = Instant(iso8601: wish), time > now, time < now + Journey.callbackHorizon {
+        let time = CallbackTime.resolve(wish, now: now, in: lead.zone ?? zone)
+        if let time, time < now + Journey.callbackHorizon {
             try DialRequests.add(
                 lead.id,
                 .callback,
