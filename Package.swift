@@ -3,7 +3,8 @@ import PackageDescription
 
 /// What nginx calls: one executable for each.
 let functions = [
-    "leads", "bulk-upload", "call", "schedule", "analytics", "webhook-vapi", "health",
+    "leads", "bulk-upload", "call", "schedule", "analytics", "webhook-vapi", "webhook-whatsapp",
+    "health",
 ]
 
 /// What systemd timers start: each does its work once and exits.

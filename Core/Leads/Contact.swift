@@ -8,6 +8,7 @@ public struct Contact: Sendable {
     public let region: String
     public let email: String?
     public let whatsappNumber: String?
+    public let whatsAppUserID: String?
     public let partner: String?
     /// The lead's own time zone, where it is known.
     public let zone: Zone?
@@ -21,7 +22,8 @@ public struct Contact: Sendable {
     public let consentAt: Instant?
 
     private static let columns: SQL = """
-        SELECT id, lead_uuid, name, number, region, email, whatsapp_number, partner, timezone,
+        SELECT id, lead_uuid, name, number, region, email, whatsapp_number, whatsapp_user_id,
+        partner, timezone,
         call_status, journey_state, retry_count, number_invalid, deleted_at, declined_at,
         opted_out_at, consent_at FROM leads
         """
@@ -63,6 +65,7 @@ public struct Contact: Sendable {
         region = try row.required("region")
         email = row["email"]
         whatsappNumber = row["whatsapp_number"]
+        whatsAppUserID = row["whatsapp_user_id"]
         partner = row["partner"]
         zone = (row["timezone"] as String?).flatMap(Zone.init(identifier:))
         status = try row.required("call_status")

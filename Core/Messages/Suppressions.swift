@@ -21,9 +21,9 @@ public enum Suppressions {
         now: Instant,
         in connection: Connection
     ) throws {
-        try add(.number, lead.number.e164, lead, channel, words, now, connection)
+        try add(.number, lead.number.e164, lead.uuid, channel, words, now, connection)
         if let email = lead.email {
-            try add(.email, email.lowercased(), lead, channel, words, now, connection)
+            try add(.email, email.lowercased(), lead.uuid, channel, words, now, connection)
         }
         guard lead.optedOutAt == nil else { return }
         try connection.execute(
@@ -51,6 +51,24 @@ public enum Suppressions {
         )
     }
 
+    /// Records an opt-out by number, for its lead if it has one: a wish that came by letter or by
+    /// word of mouth.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    public static func optOut(
+        _ number: PhoneNumber,
+        channel: ContactGate.Channel,
+        words: String?,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        if let lead = try Contact.find(number: number, in: connection) {
+            try optOut(lead, channel: channel, words: words, now: now, in: connection)
+        } else {
+            try add(.number, number.e164, nil, channel, words, now, connection)
+        }
+    }
+
     /// When a number was suppressed, for leads that come in anew.
     ///
     /// - Throws: ``Database/Unavailable``.
@@ -71,6 +89,9 @@ public enum Suppressions {
         if let email = lead.email {
             wanted = "\(sql: wanted) OR (kind = 'email' AND value = \(email.lowercased()))"
         }
+        if let user = lead.whatsAppUserID {
+            wanted = "\(sql: wanted) OR (kind = 'whatsapp_user' AND value = \(user))"
+        }
         let found: Int? = try connection.value(
             "SELECT 1 FROM suppressions WHERE \(sql: wanted) LIMIT 1"
         )
@@ -80,7 +101,7 @@ public enum Suppressions {
     private static func add(
         _ kind: Kind,
         _ value: String,
-        _ lead: Contact,
+        _ leadUUID: String?,
         _ channel: ContactGate.Channel,
         _ words: String?,
         _ now: Instant,
@@ -89,7 +110,7 @@ public enum Suppressions {
         try connection.execute(
             """
             INSERT INTO suppressions (kind, value, reason, channel, words, lead_uuid, at)
-            VALUES (\(kind), \(value), 'opted_out', \(channel.rawValue), \(words), \(lead.uuid),
+            VALUES (\(kind), \(value), 'opted_out', \(channel.rawValue), \(words), \(leadUUID),
             \(now)) ON CONFLICT DO NOTHING
             """
         )

@@ -55,6 +55,7 @@ public enum Migrations {
             region TEXT NOT NULL,
             email TEXT,
             whatsapp_number TEXT,
+            whatsapp_user_id TEXT,
             partner TEXT,
             call_status TEXT NOT NULL DEFAULT 'pending' CHECK (call_status IN
                 ('pending', 'initiated', 'answered', 'missed', 'failed', 'completed')),
@@ -91,6 +92,10 @@ public enum Migrations {
             deleted_at INTEGER
         ) STRICT;
         CREATE UNIQUE INDEX leads_number ON leads (number) WHERE deleted_at IS NULL;
+        CREATE INDEX leads_whatsapp ON leads (whatsapp_number)
+            WHERE deleted_at IS NULL AND whatsapp_number IS NOT NULL;
+        CREATE INDEX leads_whatsapp_user ON leads (whatsapp_user_id)
+            WHERE deleted_at IS NULL AND whatsapp_user_id IS NOT NULL;
         CREATE INDEX leads_created ON leads (created_at, id) WHERE deleted_at IS NULL;
         CREATE INDEX leads_name ON leads (name COLLATE NOCASE, id) WHERE deleted_at IS NULL;
         CREATE INDEX leads_status ON leads (call_status, created_at, id) WHERE deleted_at IS NULL;
@@ -258,6 +263,8 @@ public enum Migrations {
             content TEXT NOT NULL,
             status TEXT NOT NULL,
             provider_id TEXT,
+            -- Who wrote, where no lead is known: a number or the channel's own user id.
+            sender TEXT,
             metadata TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
             at INTEGER NOT NULL
         ) STRICT;
