@@ -6,7 +6,7 @@ REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly REPOSITORY
 
 # What nginx calls; each has a location in nginx/presales/functions.conf and a socket of its name.
-readonly FUNCTIONS=(leads bulk-upload call schedule analytics webhook-vapi health)
+readonly FUNCTIONS=(leads bulk-upload call schedule analytics webhook-vapi webhook-whatsapp health)
 # What runs now and then, and the seconds between two runs; TIMER_PERIODS changes them.
 readonly TIMERS=(call-orchestrator call-reconciler)
 declare -A PERIODS=([call-orchestrator]=30 [call-reconciler]=600)

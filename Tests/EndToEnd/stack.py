@@ -21,7 +21,7 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("PRESALES_BIN", REPOSITORY / ".build" / "release"))
 DEPLOY = REPOSITORY / "deploy.sh"
-FUNCTIONS = ["leads", "bulk-upload", "call", "schedule", "analytics", "webhook-vapi", "health"]
+FUNCTIONS = ["leads", "bulk-upload", "call", "schedule", "analytics", "webhook-vapi", "webhook-whatsapp", "health"]
 
 
 class Answer:

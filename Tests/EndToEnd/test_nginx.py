@@ -96,6 +96,7 @@ class Errors(NginxTest):
             ("bulk-upload", "/api/leads/bulk-upload", 50 * MEGABYTE),
             ("leads", "/api/leads", MEGABYTE),
             ("webhook-vapi", "/webhook/vapi", 3 * MEGABYTE),
+            ("webhook-whatsapp", "/webhook/whatsapp", 3 * MEGABYTE),
         ]:
             with self.subTest(path), Echo(self.stack, name):
                 self.assertEqual(self.stack.post(path, b"x" * size).json()["size"], size)
@@ -170,6 +171,7 @@ class Routes(NginxTest):
             ],
             "analytics": ["/api/analytics/summary"],
             "webhook-vapi": ["/webhook/vapi"],
+            "webhook-whatsapp": ["/webhook/whatsapp"],
             "health": ["/health", "/api/version", "/api/jobs", "/api/jobs/call_orchestrator/trigger"],
         }
         for name, paths in table.items():
