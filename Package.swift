@@ -62,6 +62,21 @@ let package = Package(
             dependencies: [.product(name: "FlyingFox", package: "FlyingFox")],
             path: "Tests/Sandbox"
         ),
+        .executableTarget(
+            name: "store-stress",
+            dependencies: ["Core", "CSQLite"],
+            path: "Tests/Benchmarks/StoreStress"
+        ),
+        .executableTarget(
+            name: "store-probe",
+            dependencies: ["Core"],
+            path: "Tests/StoreProbe"
+        ),
+        .executableTarget(
+            name: "fastcgi-probe",
+            dependencies: ["Core"],
+            path: "Tests/FastCGIProbe"
+        ),
         .target(name: "World", dependencies: ["Core"], path: "Tests/World"),
         .testTarget(name: "CoreTests", dependencies: ["Core", "World"]),
         .testTarget(

@@ -1,3 +1,4 @@
+import CSQLite
 import Foundation
 import GRDB
 
@@ -7,10 +8,11 @@ public struct Connection {
 
     /// Runs a statement.
     ///
-    /// - Throws: ``Database/ConstraintViolation``, ``Database/Unavailable``.
+    /// - Throws: ``Database/ConstraintViolation``, ``Database/Unavailable``,
+    ///   ``Database/StatementFailed``.
     public func execute(_ sql: SQL) throws {
         try translating {
-            try handle.cachedStatement(sql: sql.text).execute(arguments: sql.grdbArguments)
+            try statement(sql).execute(arguments: sql.grdbArguments)
         }
     }
 
@@ -35,7 +37,7 @@ public struct Connection {
     public func first(_ sql: SQL) throws -> Row? {
         try translating {
             let cursor = try GRDB.Row.fetchCursor(
-                handle.cachedStatement(sql: sql.text),
+                statement(sql),
                 arguments: sql.grdbArguments
             )
             return try cursor.next().map { Row(row: $0.copy()) }
@@ -56,7 +58,7 @@ public struct Connection {
     public func forEach(_ sql: SQL, _ body: (Row) throws -> Void) throws {
         try translating {
             let cursor = try GRDB.Row.fetchCursor(
-                handle.cachedStatement(sql: sql.text),
+                statement(sql),
                 arguments: sql.grdbArguments
             )
             while let row = try cursor.next() { try body(Row(row: row)) }
@@ -67,22 +69,26 @@ public struct Connection {
     ///
     /// - Throws: What `body` throws.
     public func savepoint<T>(_ body: () throws -> T) throws -> T {
-        var result: Result<T, any Error>?
+        var result: T?
         try translating {
             try handle.inSavepoint {
-                do {
-                    result = .success(try body())
-                    return .commit
-                } catch {
-                    result = .failure(error)
-                    return .rollback
-                }
+                result = try body()
+                return .commit
             }
         }
-        guard let result else {
-            throw Database.Unavailable(cause: "no savepoint", sentence: SQLiteDriver.sentence)
+        guard let result else { throw Database.Unavailable(cause: "no savepoint") }
+        return result
+    }
+
+    /// Statements stay prepared, except for those with a list, of which there is one for each
+    /// length, and for a query that is asked again while its own rows are being handed over.
+    private func statement(_ sql: SQL) throws -> Statement {
+        guard !sql.hasList else { return try handle.makeStatement(sql: sql.text) }
+        let statement = try handle.cachedStatement(sql: sql.text)
+        guard sqlite3_stmt_busy(statement.sqliteStatement) == 0 else {
+            return try handle.makeStatement(sql: sql.text)
         }
-        return try result.get()
+        return statement
     }
 }
 
@@ -105,10 +111,7 @@ public struct Row {
     public func required<T: SQLConvertible>(_ column: String, as type: T.Type = T.self) throws -> T
     {
         guard let value: T = self[column] else {
-            throw Database.Unavailable(
-                cause: "column \(column) does not hold \(T.self)",
-                sentence: SQLiteDriver.sentence
-            )
+            throw Database.Unavailable(cause: "column \(column) does not hold \(T.self)")
         }
         return value
     }
@@ -142,9 +145,17 @@ extension SQLValue {
         case .null: .null
         case .integer(let value): value.databaseValue
         case .real(let value): value.databaseValue
-        case .text(let value): value.databaseValue
+        case .text(let value): value.withoutNUL.databaseValue
         case .blob(let value): Data(value).databaseValue
         }
+    }
+}
+
+extension String {
+    /// The text with U+FFFD for each NUL, at which SQLite would end it; PostgreSQL refuses one.
+    fileprivate var withoutNUL: String {
+        guard utf8.contains(0) else { return self }
+        return String(UnicodeScalarView(unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
     }
 }
 

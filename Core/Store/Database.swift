@@ -13,7 +13,10 @@ public final class Database: Sendable {
         /// The sentence for a person.
         public let sentence: String
         /// Creates the error.
-        public init(cause: String, sentence: String) {
+        public init(
+            cause: String,
+            sentence: String = "The database cannot be used at the moment. Try again shortly."
+        ) {
             logDescription = cause
             self.sentence = sentence
         }
@@ -26,16 +29,36 @@ public final class Database: Sendable {
         public var logDescription: String { "constraint \(constraint)" }
     }
 
+    /// A statement that cannot be run: a mistake of ours, which trying again does not mend.
+    public struct StatementFailed: LogSafeError {
+        /// What is wrong with it, for the log.
+        public let logDescription: String
+    }
+
+    private struct State {
+        var driver: SQLiteDriver?
+        var hasRequiredVersion = false
+    }
+
     private let path: String
     private let requiredVersion: Int
-    private let driver = Mutex<SQLiteDriver?>(nil)
+    private let patience: Duration
+    private let state = Mutex(State())
 
     /// Creates the database of a file.
     ///
-    /// - Parameter requiredVersion: How many migrations it must have; `nil` for the migrator itself.
-    public init(path: String, requiredVersion: Int? = Migrations.all.count) {
+    /// - Parameters:
+    ///   - path: Where the file is.
+    ///   - requiredVersion: How many migrations it must have; `nil` for the migrator itself.
+    ///   - patience: How long a write waits for those before it.
+    public init(
+        path: String,
+        requiredVersion: Int? = Migrations.all.count,
+        patience: Duration = .seconds(5)
+    ) {
         self.path = path
         self.requiredVersion = requiredVersion ?? 0
+        self.patience = patience
     }
 
     /// The database that `DATABASE_URL` names (`sqlite:PATH`).
@@ -54,51 +77,51 @@ public final class Database: Sendable {
 
     /// Reads from one state.
     ///
-    /// - Throws: ``Unavailable``; what `body` throws.
+    /// - Throws: ``Unavailable``, ``StatementFailed``; what `body` throws.
     public func read<T>(_ body: (Connection) throws -> T) throws -> T {
-        try open().read(body)
+        try driver().read(body)
     }
 
     /// Writes in one transaction; an error rolls it back.
     ///
-    /// - Throws: ``Unavailable``, ``ConstraintViolation``; what `body` throws.
+    /// - Throws: ``Unavailable``, ``ConstraintViolation``, ``StatementFailed``; what `body` throws.
     public func write<T>(_ body: (Connection) throws -> T) throws -> T {
-        try open().write(body)
+        try driver().write(body)
     }
 
-    /// How many migrations the file has.
+    /// How many migrations the file has, whether or not they are enough.
     ///
     /// - Throws: ``Unavailable``.
     public func version() throws -> Int {
-        try driver.withLock { try opened(&$0) }.version()
+        try state.withLock { try opened(&$0) }.version()
     }
 
     /// Copies one consistent state to a new file.
     ///
-    /// - Throws: ``Unavailable``, also when the file exists.
+    /// - Throws: ``Unavailable``; ``StatementFailed`` when the file exists.
     public func backUp(to target: String) throws {
-        try open().backUp(to: target)
+        try driver().backUp(to: target)
     }
 
-    private func open() throws -> SQLiteDriver {
-        try driver.withLock { driver in
-            if let driver { return driver }
-            let opened = try self.opened(&driver)
-            guard try opened.version() >= requiredVersion else {
-                driver = nil
+    private func driver() throws -> SQLiteDriver {
+        try state.withLock { state in
+            let driver = try opened(&state)
+            guard !state.hasRequiredVersion else { return driver }
+            guard try driver.version() >= requiredVersion else {
                 throw Unavailable(
                     cause: "the schema is older than the program",
                     sentence: "The database is being upgraded. Try again in a moment."
                 )
             }
-            return opened
+            state.hasRequiredVersion = true
+            return driver
         }
     }
 
-    private func opened(_ driver: inout SQLiteDriver?) throws -> SQLiteDriver {
-        if let driver { return driver }
-        let opened = try SQLiteDriver(path: path)
-        driver = opened
-        return opened
+    private func opened(_ state: inout State) throws -> SQLiteDriver {
+        if let driver = state.driver { return driver }
+        let driver = try SQLiteDriver(path: path, patience: patience)
+        state.driver = driver
+        return driver
     }
 }

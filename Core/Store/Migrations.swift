@@ -15,15 +15,19 @@ public enum Migrations {
         Migration(name: "leads, calls, promises and the journey", statements: schema1)
     ]
 
-    /// Applies the steps that a database lacks, each in a transaction of its own, and returns their
-    /// names. Safe to run by several processes at once and to be killed at any point.
+    /// Applies the steps that a database lacks, each in a transaction of its own.
     ///
+    /// Safe to run by several processes at once and to be killed at any point.
+    /// - Returns: The names of the steps that it applied.
     /// - Throws: ``Database/Unavailable``.
     @discardableResult
-    public static func apply(toDatabaseAt path: String) throws -> [String] {
+    public static func apply(
+        _ migrations: [Migration] = all,
+        toDatabaseAt path: String
+    ) throws -> [String] {
         let database = Database(path: path, requiredVersion: nil)
         var applied: [String] = []
-        for (index, migration) in all.enumerated() {
+        for (index, migration) in migrations.enumerated() {
             let isNew = try database.write { connection in
                 let version: Int = try connection.value("PRAGMA user_version") ?? 0
                 guard version == index else { return false }

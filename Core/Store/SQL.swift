@@ -9,21 +9,26 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
     public private(set) var text: String
     /// The arguments in order.
     public private(set) var arguments: [SQLValue]
+    /// Whether the text depends on how many values it was made with.
+    let hasList: Bool
 
     public init(stringLiteral text: String) {
         self.text = text
         arguments = []
+        hasList = false
     }
 
     public init(stringInterpolation: Interpolation) {
         text = stringInterpolation.text
         arguments = stringInterpolation.arguments
+        hasList = stringInterpolation.hasList
     }
 
     /// Collects the parts of an interpolated statement.
     public struct Interpolation: StringInterpolationProtocol {
         var text = ""
         var arguments: [SQLValue] = []
+        var hasList = false
 
         public init(literalCapacity: Int, interpolationCount: Int) {}
 
@@ -45,12 +50,14 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
         public mutating func appendInterpolation(sql: SQL) {
             text += sql.text
             arguments += sql.arguments
+            hasList = hasList || sql.hasList
         }
 
         /// Binds values as a list for `IN`; an empty list matches nothing.
         public mutating func appendInterpolation(list values: [some SQLConvertible]) {
             text += "(" + repeatElement("?", count: values.count).joined(separator: ",") + ")"
             arguments += values.map(\.sqlValue)
+            hasList = true
         }
     }
 

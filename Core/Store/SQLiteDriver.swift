@@ -10,56 +10,34 @@ import Synchronization
 /// checkpoints it (the WAL-reset bug, fixed in 3.51.3). So nobody checkpoints but the committer that
 /// holds both the write turn and `BEGIN IMMEDIATE`: automatic checkpoints and those on closing are
 /// off on every connection.
-///
-/// The write turn is two lock files in place of SQLite's own waiting, whose back-off starves the
-/// oldest waiter for seconds: a process waits for `next` in the kernel's queue, holding it waits for
-/// `turn`, and gives `next` free once the turn is its own. The kernel frees both when a process dies.
 final class SQLiteDriver: Sendable {
-    static let sentence = "The database cannot be used at the moment. Try again shortly."
-
-    /// How long a writer waits for its turn.
-    static let patience = Duration.seconds(5)
-    /// How many pages the WAL may hold before a committer checkpoints it.
-    static let checkpointPages = 1000
-
     private let pool: DatabasePool
-    private let path: String
-    private let next: Int32
-    private let turn: Int32
+    private let turn: WriteTurn
     private let checkpointer: Checkpointer
+    private let patience: Duration
 
-    init(path: String) throws {
-        self.path = path
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(5)
-        configuration.maximumReaderCount = 8
-        configuration.prepareDatabase { connection in
-            try connection.execute(
-                sql: """
-                    PRAGMA wal_autocheckpoint = 0;
-                    PRAGMA temp_store = MEMORY;
-                    PRAGMA cache_size = -8000;
-                    """
-            )
-            _ = presales_sqlite_no_checkpoint_on_close(connection.sqliteConnection)
-        }
-        pool = try translating { try DatabasePool(path: path, configuration: configuration) }
-        next = try SQLiteDriver.lockFile("\(path).next")
-        turn = try SQLiteDriver.lockFile("\(path).turn")
-        checkpointer = try Checkpointer(path: path)
-        // GRDB's pool sets NORMAL after prepareDatabase has run; NORMAL forgets acknowledged
-        // commits when the power fails.
-        try translating {
-            try pool.writeWithoutTransaction { handle in
-                try handle.execute(sql: "PRAGMA synchronous = FULL")
-                checkpointer.watch(handle)
+    /// - Throws: ``Database/Unavailable``.
+    init(path: String, patience: Duration) throws {
+        self.patience = patience
+        let turn = try WriteTurn(ofDatabaseAt: path)
+        self.turn = turn
+        // Opening a new file writes to it: GRDB turns on the WAL and gives it its first pages.
+        (pool, checkpointer) = try turn.hold(by: .now + patience) {
+            try translating {
+                let configuration = SQLiteDriver.configuration(patience: patience)
+                let pool = try DatabasePool(path: path, configuration: configuration)
+                let checkpointer = Checkpointer(
+                    connection: try DatabaseQueue(path: path, configuration: configuration)
+                )
+                try pool.writeWithoutTransaction { handle in
+                    // GRDB's pool sets NORMAL after prepareDatabase has run; NORMAL forgets
+                    // acknowledged commits when the power fails.
+                    try handle.execute(sql: "PRAGMA synchronous = FULL")
+                    checkpointer.watch(handle)
+                }
+                return (pool, checkpointer)
             }
         }
-    }
-
-    deinit {
-        close(next)
-        close(turn)
     }
 
     func read<T>(_ body: (Connection) throws -> T) throws -> T {
@@ -67,23 +45,20 @@ final class SQLiteDriver: Sendable {
     }
 
     func write<T>(_ body: (Connection) throws -> T) throws -> T {
-        try translating {
+        // Counted from here, where this process's own threads wait for each other.
+        let deadline = ContinuousClock.now + patience
+        return try translating {
             try pool.writeWithoutTransaction { handle in
-                try takeTurn()
-                defer { flock(turn, LOCK_UN) }
-                var result: T?
-                try handle.inTransaction(.immediate) {
-                    result = try body(Connection(handle: handle))
-                    return .commit
+                try turn.hold(by: deadline) {
+                    var result: T?
+                    try handle.inTransaction(.immediate) {
+                        result = try body(Connection(handle: handle))
+                        return .commit
+                    }
+                    checkpointer.afterCommit(on: handle)
+                    guard let result else { throw Database.Unavailable(cause: "no transaction") }
+                    return result
                 }
-                try checkpointer.afterCommit(on: handle)
-                guard let result else {
-                    throw Database.Unavailable(
-                        cause: "no transaction",
-                        sentence: SQLiteDriver.sentence
-                    )
-                }
-                return result
             }
         }
     }
@@ -100,35 +75,33 @@ final class SQLiteDriver: Sendable {
         }
     }
 
-    private func takeTurn() throws {
-        let milliseconds = Int(SQLiteDriver.patience.milliseconds)
-        var code = presales_flock_within(next, milliseconds)
-        if code == 0 {
-            code = presales_flock_within(turn, milliseconds)
-            flock(next, LOCK_UN)
-        }
-        guard code == 0 else {
-            throw Database.Unavailable(
-                cause: "no write turn: \(String(cString: strerror(code)))",
-                sentence: SQLiteDriver.sentence
+    /// What holds for every connection: writer, readers and checkpointer.
+    private static func configuration(patience: Duration) -> Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(Double(patience.milliseconds) / 1000)
+        configuration.maximumReaderCount = 8
+        configuration.prepareDatabase { connection in
+            try connection.execute(
+                sql: """
+                    PRAGMA wal_autocheckpoint = 0;
+                    PRAGMA journal_size_limit = 33554432;
+                    PRAGMA temp_store = MEMORY;
+                    PRAGMA cache_size = -8000;
+                    """
             )
+            _ = presales_sqlite_no_checkpoint_on_close(connection.sqliteConnection)
         }
-    }
-
-    private static func lockFile(_ path: String) throws -> Int32 {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw Database.Unavailable(
-                cause: "lock file: \(String(cString: strerror(errno)))",
-                sentence: SQLiteDriver.sentence
-            )
-        }
-        return descriptor
+        return configuration
     }
 }
 
 /// Moves the WAL's pages into the database file, on a connection of its own.
 private final class Checkpointer: Sendable {
+    /// How many pages the WAL may gain before a committer checkpoints it.
+    private static let interval: Int32 = 1000
+    /// How many pages the WAL may hold before a committer waits for readers to let it begin anew.
+    private static let limit: Int32 = 4000
+
     /// How many pages the WAL held after the writer's last commit, as SQLite's own hook says.
     private final class Pages: Sendable {
         let count = Atomic<Int32>(0)
@@ -138,17 +111,11 @@ private final class Checkpointer: Sendable {
     private let pages = Pages()
     private let checkpointed = Atomic<Int32>(0)
 
-    init(path: String) throws {
-        var configuration = Configuration()
-        configuration.busyMode = .immediateError
-        configuration.prepareDatabase { connection in
-            try connection.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-            _ = presales_sqlite_no_checkpoint_on_close(connection.sqliteConnection)
-        }
-        connection = try translating { try DatabaseQueue(path: path, configuration: configuration) }
-    }
+    init(connection: DatabaseQueue) { self.connection = connection }
 
-    /// Lets the writer's commits be counted. `self` must live as long as the writer.
+    /// Lets the writer's commits be counted.
+    ///
+    /// `self` must live as long as the writer.
     func watch(_ writer: GRDB.Database) {
         sqlite3_wal_hook(
             writer.sqliteConnection,
@@ -162,29 +129,52 @@ private final class Checkpointer: Sendable {
         )
     }
 
-    /// Checkpoints when the WAL has grown by ``SQLiteDriver/checkpointPages`` since the last time.
+    /// Checkpoints when the WAL has grown by ``interval`` since the last time.
     ///
     /// The caller holds the write turn. While this holds `BEGIN IMMEDIATE` on the writer no other
     /// connection can begin to write, and so none can reset the WAL under the checkpoint.
-    func afterCommit(on writer: GRDB.Database) throws {
+    ///
+    /// A checkpoint that fails takes nothing back: the commit before it is durable, the WAL keeps
+    /// its pages, and the next committer tries again.
+    func afterCommit(on writer: GRDB.Database) {
         let count = pages.count.load(ordering: .relaxed)
         var done = checkpointed.load(ordering: .relaxed)
         if count < done { done = 0 }  // the WAL has begun anew
-        guard count - done >= SQLiteDriver.checkpointPages else { return }
-        try writer.execute(sql: "BEGIN IMMEDIATE")
-        defer { try? writer.execute(sql: "ROLLBACK") }
+        guard count - done >= Checkpointer.interval else { return }
+        do {
+            try writer.inTransaction(.immediate) {
+                var isComplete = try checkpoint()
+                // The WAL begins anew when no reader needs it. Those that begin once all of it is in
+                // the database file do not, and the others are short.
+                var pauses = 0
+                while count >= Checkpointer.limit, pauses < 4 {
+                    usleep(5000)
+                    if isComplete { break }
+                    isComplete = try checkpoint()
+                    pauses += 1
+                }
+                return .rollback
+            }
+            checkpointed.store(count, ordering: .relaxed)
+        } catch {}
+    }
+
+    /// Copies what readers allow; `true` when that is everything.
+    private func checkpoint() throws -> Bool {
         try connection.writeWithoutTransaction { handle in
             // A connection that has not read yet would checkpoint nothing, and say nothing.
             try handle.execute(sql: "SELECT 1 FROM sqlite_schema LIMIT 1")
-            _ = sqlite3_wal_checkpoint_v2(
+            var pages: Int32 = 0
+            var copied: Int32 = 0
+            let code = sqlite3_wal_checkpoint_v2(
                 handle.sqliteConnection,
                 nil,
                 SQLITE_CHECKPOINT_PASSIVE,
-                nil,
-                nil
+                &pages,
+                &copied
             )
+            return code == SQLITE_OK && pages == copied
         }
-        checkpointed.store(count, ordering: .relaxed)
     }
 }
 
@@ -193,14 +183,20 @@ func translating<T>(_ body: () throws -> T) throws -> T {
     do {
         return try body()
     } catch let error as DatabaseError {
-        if error.resultCode == .SQLITE_CONSTRAINT {
-            // "UNIQUE constraint failed: leads.number": the names are the schema's, not a person's.
-            let name = error.message?.split(separator: ": ", maxSplits: 1).last.map(String.init)
-            throw Database.ConstraintViolation(constraint: name ?? "unknown")
+        // SQLite's messages name what the schema and our statements name; values are bound and never
+        // quoted.
+        let message = error.message ?? "no message"
+        switch error.resultCode {
+        case .SQLITE_CONSTRAINT:
+            // "UNIQUE constraint failed: leads.number"
+            let name = message.split(separator: ": ", maxSplits: 1).last.map(String.init)
+            throw Database.ConstraintViolation(constraint: name ?? message)
+        case .SQLITE_ERROR, .SQLITE_MISMATCH, .SQLITE_MISUSE, .SQLITE_RANGE, .SQLITE_TOOBIG:
+            throw Database.StatementFailed(logDescription: "SQLite: \(message)")
+        default:
+            throw Database.Unavailable(
+                cause: "SQLite \(error.extendedResultCode.rawValue): \(message)"
+            )
         }
-        throw Database.Unavailable(
-            cause: "SQLite \(error.extendedResultCode.rawValue)",
-            sentence: SQLiteDriver.sentence
-        )
     }
 }

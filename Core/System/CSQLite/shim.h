@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -20,15 +21,46 @@ static inline int presales_sqlite_no_checkpoint_on_close(sqlite3 *connection) {
     return sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
 }
 
+/// What presales_lock_within locks: the whole file (flock), or one byte of it (an open file
+/// description's lock).
+#define PRESALES_WHOLE_FILE (-1)
+
+static inline int presales_lock(int descriptor, long place, int waits) {
+    if (place == PRESALES_WHOLE_FILE) return flock(descriptor, waits ? LOCK_EX : LOCK_EX | LOCK_NB);
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = place;
+    lock.l_len = 1;
+    return fcntl(descriptor, waits ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+}
+
+static inline void presales_unlock(int descriptor, long place) {
+    if (place == PRESALES_WHOLE_FILE) {
+        flock(descriptor, LOCK_UN);
+        return;
+    }
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = F_UNLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = place;
+    lock.l_len = 1;
+    fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
 static inline void presales_ignore_signal(int number) { (void)number; }
 
-/// Takes an exclusive flock, waiting at most `milliseconds`. Returns 0, ETIMEDOUT or errno.
+/// Locks a file or a byte of it, waiting at most `milliseconds`. Returns 0, ETIMEDOUT or errno.
 ///
-/// flock has no time limit of its own, and polling it would give up its queue, so a timer
-/// interrupts the wait. The timer repeats: a single signal could fall before the wait begins.
-static inline int presales_flock_within(int descriptor, long milliseconds) {
-    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return 0;
-    if (errno != EWOULDBLOCK) return errno;
+/// These locks have no time limit of their own, and polling them would give up the kernel's queue,
+/// so a timer interrupts the wait. The timer repeats: a single signal could fall before the wait
+/// begins.
+static inline int presales_lock_within(int descriptor, long place, long milliseconds) {
+    if (presales_lock(descriptor, place, 0) == 0) return 0;
+    if (errno != EWOULDBLOCK && errno != EACCES) return errno;
+    if (milliseconds <= 0) return ETIMEDOUT;
 
     const int number = SIGRTMIN + 5;
     struct sigaction action;
@@ -58,7 +90,7 @@ static inline int presales_flock_within(int descriptor, long milliseconds) {
         struct timespec start, now;
         clock_gettime(CLOCK_MONOTONIC, &start);
         timer_settime(timer, 0, &plan, 0);
-        while (flock(descriptor, LOCK_EX) != 0) {
+        while (presales_lock(descriptor, place, 1) != 0) {
             if (errno != EINTR) { result = errno; break; }
             clock_gettime(CLOCK_MONOTONIC, &now);
             long waited = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
