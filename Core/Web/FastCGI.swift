@@ -13,7 +13,7 @@ public enum FastCGI {
         }
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what it has begun and returns.
+    /// Serves until SIGTERM, SIGINT or SIGUSR1, then finishes what it has begun and returns.
     ///
     /// Each thread waits for the socket in turn, so that one connection wakes one thread. The
     /// descriptor is made non-blocking: where several processes share the socket another may have
@@ -24,17 +24,18 @@ public enum FastCGI {
         log: Log,
         handler: @escaping Router.Handler
     ) throws {
+        // Blocked before libfcgi gives TERM and USR1 a handler of its own, after which it accepts
+        // nothing and does not say so. The threads inherit the mask.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGTERM, SIGINT, SIGUSR1] { sigaddset(&signals, signal) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+
         guard FCGX_Init() == 0, FCGX_IsCGI() == 0 else { throw NotStartedByServer() }
         _ = fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK)
         var stop: [Int32] = [-1, -1]
         guard pipe(&stop) == 0 else { throw File.Unavailable(code: errno) }
         defer { stop.forEach { close($0) } }
-
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGTERM)
-        sigaddset(&signals, SIGINT)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)  // the threads inherit it
 
         let server = Server(stop: stop[0], log: log, handler: handler)
         let finished = DispatchGroup()
@@ -71,9 +72,14 @@ private final class Server: Sendable {
         var connection = FCGX_Request()
         guard FCGX_InitRequest(&connection, 0, Int32(FCGI_FAIL_ACCEPT_ON_INTR)) == 0 else { return }
         while waitForConnection() {
-            guard FCGX_Accept_r(&connection) == 0 else { continue }  // another process was faster
-            serve(&connection)
-            FCGX_Finish_r(&connection)
+            switch -FCGX_Accept_r(&connection) {
+            case 0:
+                serve(&connection)
+                FCGX_Finish_r(&connection)
+            case EMFILE, ENFILE, ENOMEM, ENOBUFS:
+                usleep(50_000)  // the connection waits too, and poll would return at once
+            default: continue  // another process was faster
+            }
         }
         FCGX_Free(&connection, 1)
     }
@@ -94,7 +100,7 @@ private final class Server: Sendable {
     }
 
     private func serve(_ connection: inout FCGX_Request) {
-        let started = Clock.system.now()
+        let started = ContinuousClock.now
         let parameters = Parameters(connection.envp)
         let input = connection.in
         let output = connection.out
@@ -130,8 +136,8 @@ private final class Server: Sendable {
         } catch {
             fields.append(.cause(error))
         }
-        let took = Clock.system.now().milliseconds - started.milliseconds
-        fields += [.number("status", response.status), .number("ms", took)]
+        let took = ContinuousClock.now - started
+        fields += [.number("status", response.status), .number("ms", took.milliseconds)]
         log.write(response.status >= 500 ? .error : .info, "request", fields)
     }
 }
@@ -166,10 +172,12 @@ extension FastCGI {
         }
         switch response.body {
         case .bytes(let bytes):
-            if response.status != 304 && response.status != 204 {
+            let hasLength = response[header: "Content-Length"] != nil
+            if response.status != 304 && response.status != 204 && !hasLength {
                 head += "Content-Length: \(bytes.count)\r\n"
             }
-            try put(Array((head + "\r\n").utf8) + bytes)
+            try put(Array((head + "\r\n").utf8))
+            if !bytes.isEmpty { try put(bytes) }
         case .stream(let produce):
             try put(Array((head + "\r\n").utf8))
             try produce(put)

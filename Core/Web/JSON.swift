@@ -1,7 +1,8 @@
 /// A JSON value, parsed strictly and written compactly.
 ///
 /// Strict means: UTF-8 only, no comments, nothing after the value, no key twice in one object (a
-/// second `"number"` could hide what a first one said), at most ``maximumDepth`` levels.
+/// second `"number"` could hide what a first one said; texts that Unicode calls canonically
+/// equivalent are one key, as they are for a lookup), at most ``maximumDepth`` levels.
 public enum JSON: Sendable, Equatable {
     case null
     case bool(Bool)

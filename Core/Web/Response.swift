@@ -46,6 +46,14 @@ public struct Response: Sendable {
         )
     }
 
+    /// Takes the body away and leaves its length, where that is known, in the header.
+    mutating func removeBody() {
+        if case .bytes(let bytes) = body, status != 304, status != 204 {
+            headers.append((name: "Content-Length", value: String(bytes.count)))
+        }
+        body = .bytes([])
+    }
+
     /// A header's value; names are compared without regard to case.
     public subscript(header name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value

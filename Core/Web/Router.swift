@@ -40,7 +40,7 @@ public struct Router: Sendable {
 
     /// Answers a request.
     ///
-    /// `HEAD` is answered wherever `GET` is, without a body.
+    /// `HEAD` is answered wherever `GET` is, without a body but with the length that it would have.
     /// - Throws: ``Failure`` 404 for an unknown path, 405 for a method it does not know, 403 or 415
     ///   for a change that another site may have caused; what the handler throws.
     public func respond(to request: Request) throws -> Response {
@@ -62,7 +62,7 @@ public struct Router: Sendable {
         var request = request
         request.parameters = Router.match(parts, route.pattern) ?? [:]
         var response = try route.handler(request)
-        if request.method == "HEAD" { response.body = .bytes([]) }
+        if request.method == "HEAD" { response.removeBody() }
         return response
     }
 
