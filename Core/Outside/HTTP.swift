@@ -36,7 +36,7 @@ public struct HTTP: Sendable {
     public struct Answer: Sendable {
         public var status: Int
         public var body: [UInt8]
-        /// `Retry-After` in seconds, when the answer has one.
+        /// `Retry-After` in seconds, at most a day, when the answer has one.
         public var retryAfter: Int?
 
         /// Creates an answer.
@@ -80,7 +80,11 @@ public struct HTTP: Sendable {
     private static let setUp: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     private static func perform(_ call: Call) throws(Failure) -> Answer {
-        guard setUp, let handle = curl_easy_init() else { throw .unreachable }
+        // A line break in a value would begin a header, or a request, of somebody else's.
+        let isSafe = call.headers.allSatisfy { header in
+            (header.name + header.value).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        }
+        guard setUp, isSafe, let handle = curl_easy_init() else { throw .unreachable }
         defer { curl_easy_cleanup(handle) }
         let reception = Reception(limit: call.limit)
         var headers: UnsafeMutablePointer<curl_slist>?
@@ -96,7 +100,11 @@ public struct HTTP: Sendable {
         presales_curl_set_string(handle, CURLOPT_PROXY, "")
         presales_curl_set_headers(handle, headers)
         presales_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
+        // HTTP/2 lets curl send a refused request again on its own.
+        presales_curl_set_long(handle, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         presales_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+        // A name server that keeps silent must not hold the call longer than its timeout.
+        presales_curl_set_long(handle, CURLOPT_QUICK_EXIT, 1)
         presales_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5000)
         presales_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(call.timeout.milliseconds))
         let context = Unmanaged.passUnretained(reception).toOpaque()
@@ -153,7 +161,7 @@ public struct HTTP: Sendable {
         guard presales_curl_get_offset(handle, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK,
             seconds > 0
         else { return nil }
-        return Int(seconds)
+        return min(Int(seconds), 86_400)
     }
 
     /// Collects an answer's bytes up to a limit.
