@@ -7,11 +7,13 @@ public enum Program {
     /// An error that left `main.swift` would end the process with SIGILL and a page of registers in
     /// the journal. Here it is one line on standard error and an exit code: 78 (`EX_CONFIG`) for
     /// configuration that cannot work, so that a supervisor need not try again, else 1.
+    /// Files that the program makes, the database and its copies among them, are its user's alone.
     public static func run(
         environment: Environment = .ofProcess,
         _ body: (Environment) throws -> Void
     ) {
         signal(SIGPIPE, SIG_IGN)
+        umask(0o077)
         do {
             try body(environment)
         } catch let error as Environment.Invalid {
