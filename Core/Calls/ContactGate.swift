@@ -88,7 +88,9 @@ public struct ContactGate: Sendable {
         _ now: Instant,
         _ connection: Connection
     ) throws -> Decision {
-        if rules.consentRegions.contains(lead.region), lead.consentAt == nil {
+        // A calling code without a country of its own stands for every region that shares it.
+        let regions = Set(RegionZones.regions(of: lead.region)).union([lead.region])
+        if !rules.consentRegions.isDisjoint(with: regions), lead.consentAt == nil {
             return .refuse(because: .noConsent)
         }
         let isAskedFor = purpose == .operator || purpose == .callback

@@ -26,13 +26,21 @@ public struct Journey: Sendable {
     public let gate: ContactGate
     public let retryPolicy: RetryPolicy
     public let channels: Channels
+    public let guardRails: GuardRails
     /// The zone in which times are named to people.
     public let zone: Zone
     private let workflow: Workflow
 
     /// Creates a journey.
-    public init(gate: ContactGate, retryPolicy: RetryPolicy, channels: Channels, zone: Zone) {
+    public init(
+        gate: ContactGate,
+        retryPolicy: RetryPolicy,
+        channels: Channels,
+        guardRails: GuardRails = GuardRails(),
+        zone: Zone
+    ) {
         self.gate = gate
+        self.guardRails = guardRails
         self.retryPolicy = retryPolicy
         self.channels = channels
         self.zone = zone
@@ -47,6 +55,7 @@ public struct Journey: Sendable {
             gate: ContactGate(rules: try ContactRules(environment: environment)),
             retryPolicy: try RetryPolicy(environment: environment),
             channels: Channels(environment: environment),
+            guardRails: try GuardRails(environment: environment),
             zone: try environment.zone()
         )
     }
@@ -94,6 +103,7 @@ public struct Journey: Sendable {
             )
             node = edge.to
         }
+        try guardRails.check(at: now, in: zone, connection)
     }
 
     /// Does what a step does and says why in a sentence.
@@ -115,7 +125,11 @@ public struct Journey: Sendable {
             return "This person declined, so nothing more is planned."
         case (.checkRetry, .completed):
             try settle(lead, .completed, because: .completed, now, connection)
-            return "The conversation took place, so no further call is needed."
+            guard try followUp(lead, callID, now, connection) else {
+                return "The conversation took place, so no further call is needed."
+            }
+            return "The conversation took place, so no further call is needed. A follow-up message "
+                + "is queued."
         case (.checkRetry, .cancelled):
             try move(lead, to: .needsPerson, now, connection)
             return "The call was cancelled by hand, so nothing more is planned by itself."
@@ -219,6 +233,24 @@ public struct Journey: Sendable {
             last_updated_at = \(now) WHERE id = \(lead.id)
             """
         )
+    }
+
+    /// Queues the message that follows a first conversation, on WhatsApp, else by e-mail.
+    private func followUp(
+        _ lead: Contact,
+        _ callID: Int64,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws -> Bool {
+        guard lead.journeyState != .completed else { return false }
+        if channels.whatsApp, !lead.isNumberInvalid {
+            try enqueue("whatsapp", "lead_followup", lead, callID, now, connection)
+        } else if channels.email, lead.email != nil {
+            try enqueue("email", "lead_followup", lead, callID, now, connection)
+        } else {
+            return false
+        }
+        return true
     }
 
     /// Queues a message; the key makes it one message a call, however often a step were taken.

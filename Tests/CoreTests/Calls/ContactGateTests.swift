@@ -109,7 +109,7 @@ import Testing
         )
     }
 
-    @Test(arguments: [("+14155552671", "US"), ("+4930123456", "DE")])
+    @Test(arguments: [("+14155552671", "US"), ("+4930123456", "DE"), ("+13215550123", "+1")])
     func `regions that require consent are not called without it`(number: String, region: String)
         throws
     {
