@@ -102,14 +102,18 @@ public enum Migrations {
             WHERE deleted_at IS NULL AND whatsapp_user_id IS NOT NULL;
         CREATE INDEX leads_created ON leads (created_at, id) WHERE deleted_at IS NULL;
         CREATE INDEX leads_name ON leads (name COLLATE NOCASE, id) WHERE deleted_at IS NULL;
-        CREATE INDEX leads_status ON leads (call_status, created_at, id) WHERE deleted_at IS NULL;
-        CREATE INDEX leads_success ON leads (success_status, created_at, id)
-            WHERE deleted_at IS NULL AND success_status IS NOT NULL;
-        CREATE INDEX leads_partner ON leads (partner, created_at, id) WHERE deleted_at IS NULL;
         CREATE INDEX leads_last_call ON leads (last_call_time, id) WHERE deleted_at IS NULL;
         CREATE INDEX leads_next_retry ON leads (next_retry_time, id)
             WHERE deleted_at IS NULL;
         CREATE INDEX leads_change ON leads (change_seq);
+        -- A filter by status, qualification or partner is a few of lead_counts' groups, and here each
+        -- group lies in the order of a list.
+        CREATE INDEX leads_group_created ON leads
+            (call_status, success_status, partner, created_at, id) WHERE deleted_at IS NULL;
+        CREATE INDEX leads_group_last_call ON leads
+            (call_status, success_status, partner, last_call_time, id) WHERE deleted_at IS NULL;
+        CREATE INDEX leads_group_next_retry ON leads
+            (call_status, success_status, partner, next_retry_time, id) WHERE deleted_at IS NULL;
 
         -- What a search finds: words of the name, digits of the number, the e-mail address.
         CREATE TABLE lead_words (
@@ -179,7 +183,7 @@ public enum Migrations {
             CHECK ((state IN ('waiting', 'claimed')) = (settled_at IS NULL))
         ) STRICT;
         CREATE INDEX dial_requests_due ON dial_requests (rank, due_at, id) WHERE state = 'waiting';
-        CREATE INDEX dial_requests_lead ON dial_requests (lead_id, state);
+        CREATE INDEX dial_requests_lead ON dial_requests (lead_id, state, due_at);
         CREATE INDEX dial_requests_schedule ON dial_requests (schedule_id, state)
             WHERE schedule_id IS NOT NULL;
         -- At most one waiting promise of each automatic kind for a lead.
