@@ -56,6 +56,8 @@ public enum JSON: Sendable, Equatable {
         public let offset: Int
         /// What is wrong, without quoting the text (it may hold personal data).
         public let problem: String
+        /// The key that stands twice, where that is what is wrong.
+        public var key: String?
         public var description: String { "\(problem) at byte \(offset)" }
     }
 
@@ -190,31 +192,34 @@ extension JSON {
 
     /// Appends a quoted, escaped string.
     public static func write(_ string: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
         var string = string
-        string.withUTF8 { utf8 in
-            var clean = 0  // everything before this index is written
-            for index in utf8.indices {
-                let byte = utf8[index]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
-                    continue
-                }
-                bytes += utf8[clean..<index]
-                clean = index + 1
-                bytes.append(UInt8(ascii: "\\"))
-                switch byte {
-                case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
-                case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
-                case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
-                case 0..<0x20:
-                    bytes += "u00".utf8
-                    bytes.append(hexadecimal[Int(byte >> 4)])
-                    bytes.append(hexadecimal[Int(byte & 15)])
-                default: bytes.append(byte)
-                }
+        string.withUTF8 { write(utf8: $0, to: &bytes) }
+    }
+
+    /// Appends text that is UTF-8 already as a quoted, escaped string.
+    static func write(utf8: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        var clean = 0  // everything before this index is written
+        for index in utf8.indices {
+            let byte = utf8[index]
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+                continue
             }
-            bytes += utf8[clean...]
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[clean..<index]))
+            clean = index + 1
+            bytes.append(UInt8(ascii: "\\"))
+            switch byte {
+            case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
+            case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
+            case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
+            case 0..<0x20:
+                bytes += "u00".utf8
+                bytes.append(hexadecimal[Int(byte >> 4)])
+                bytes.append(hexadecimal[Int(byte & 15)])
+            default: bytes.append(byte)
+            }
         }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[clean...]))
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -270,7 +275,7 @@ private struct JSONParser {
             let start = index
             let key = try string()
             guard seen.insert(key).inserted else {
-                throw JSON.ParseError(offset: start, problem: "A key stands twice")
+                throw JSON.ParseError(offset: start, problem: "A key stands twice", key: key)
             }
             skipSpace()
             guard take(UInt8(ascii: ":")) else { throw error("A colon was expected") }

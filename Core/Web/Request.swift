@@ -65,6 +65,10 @@ public struct Request {
             }
             return object
         } catch let error as JSON.ParseError {
+            if let key = error.key {
+                let name = String(key.prefix(40))
+                throw Failure(400, "duplicate_field", "“\(name)” stands twice.", field: name)
+            }
             throw Failure.malformed("The request is not valid JSON: \(error).")
         }
     }
