@@ -371,8 +371,10 @@ private struct Fields {
     let heading: LeadImport.Heading
 
     /// The text of a column, tidied; empty when the file does not have the column.
+    ///
+    /// The quote that our own export puts before what looks like a formula goes.
     func text(_ column: LeadImport.Column) -> String {
-        heading.positions[column].map { row[$0].singleLine } ?? ""
+        heading.positions[column].map { CSVText.unguarded(row[$0].singleLine) } ?? ""
     }
 
     /// The text of a column, or nil if it is empty.
