@@ -1,0 +1,337 @@
+/// Adds, changes and deletes leads; each method is one whole step of the caller's transaction.
+public struct LeadStore: Sendable {
+    /// Where a lead's fields come from.
+    public enum Source: String, Sendable {
+        /// Somebody typed them.
+        case person
+        /// They stood in an uploaded list.
+        case list
+    }
+
+    /// A lead that was added.
+    public struct Added: Sendable, Equatable {
+        public let id: Int64
+        public let uuid: String
+        /// The lead's row in the sheet, whose first row is the heading.
+        public var rowIndex: Int64 { LeadStore.rowIndex(ofID: id) }
+    }
+
+    /// Whether new leads are called without anybody asking for it (`AUTO_CALL_NEW_LEADS`).
+    private let callsNewLeads: Bool
+    private let newUUID: @Sendable () -> String
+
+    /// Creates a store.
+    public init(
+        callsNewLeads: Bool,
+        newUUID: @escaping @Sendable () -> String = { Identifier.random() }
+    ) {
+        self.callsNewLeads = callsNewLeads
+        self.newUUID = newUUID
+    }
+
+    /// Reads `AUTO_CALL_NEW_LEADS`.
+    ///
+    /// - Throws: ``Environment/Invalid``.
+    public init(environment: Environment) throws {
+        self.init(callsNewLeads: try environment.flag("AUTO_CALL_NEW_LEADS", default: false))
+    }
+
+    /// The row of the sheet in which a lead stands.
+    static func rowIndex(ofID id: Int64) -> Int64 { id + 1 }
+
+    // MARK: Add
+
+    /// Adds a lead.
+    ///
+    /// Somebody who opted out before comes back opted out, and nothing is planned.
+    /// - Returns: nil when a lead has the number already; nothing is changed then.
+    /// - Throws: ``Database/Unavailable``.
+    public func insert(
+        _ fields: LeadFields,
+        from source: Source,
+        now: Instant,
+        in connection: Connection
+    ) throws -> Added? {
+        let uuid = newUUID()
+        let optedOutAt = try Suppressions.date(ofNumber: fields.number, in: connection)
+        let isToBeCalled = callsNewLeads && optedOutAt == nil
+        let state: JourneyState =
+            optedOutAt != nil ? .optedOut : isToBeCalled ? .waiting : .new
+        try connection.execute(
+            """
+            INSERT INTO leads (lead_uuid, name, number, number_raw, number_valid, region, email,
+            whatsapp_number, partner, timezone, timezone_source, consent_at, consent_text,
+            consent_source, opted_out_at, journey_state, created_at, last_updated_at)
+            VALUES (\(uuid), \(fields.name), \(fields.number.e164), \(fields.numberRaw),
+            \(fields.number.isValid), \(LeadStore.region(of: fields.number)), \(fields.email),
+            \(fields.whatsappNumber?.e164), \(fields.partner), \(fields.zone?.identifier),
+            \(fields.zone == nil ? nil : source.rawValue), \(fields.consentAt),
+            \(fields.consentText), \(fields.consentSource), \(optedOutAt), \(state), \(now), \(now))
+            ON CONFLICT (number) WHERE deleted_at IS NULL DO NOTHING
+            """
+        )
+        guard connection.changes == 1 else { return nil }
+        let added = Added(id: connection.lastInsertedID, uuid: uuid)
+        try LeadWords.store(
+            LeadWords.words(name: fields.name, number: fields.number, email: fields.email),
+            of: added.id,
+            isNew: true,
+            in: connection
+        )
+        if optedOutAt != nil {
+            try log(
+                added.id,
+                "opted_out",
+                "This number asked not to be contacted before, so nothing is planned.",
+                now,
+                connection
+            )
+        } else if isToBeCalled {
+            try DialRequests.add(added.id, .new, dueAt: now, now: now, in: connection)
+            try log(
+                added.id,
+                "promised",
+                "New leads are called by themselves, so a call is planned.",
+                now,
+                connection
+            )
+        }
+        return added
+    }
+
+    // MARK: Change
+
+    /// Changes a lead's fields.
+    ///
+    /// A new number is a new start for what was known about the old one: it is no longer known to be
+    /// out of service. It may not be another lead's, nor change under a call.
+    ///
+    /// `change` makes the new fields of the present ones. The lead must have one of the `expected`
+    /// change numbers, where there are any.
+    /// - Throws: ``Failure`` 404 for an unknown or deleted lead, 412 when it has changed, 409
+    ///   `duplicate_number` or `call_in_progress`; ``Database/Unavailable``; what `change` throws.
+    public func edit(
+        _ uuid: String,
+        expecting expected: Set<Int64>? = nil,
+        now: Instant,
+        in connection: Connection,
+        _ change: (LeadFields) throws -> LeadFields
+    ) throws {
+        let lead = try LeadStore.lead(uuid, in: connection)
+        guard
+            let row = try connection.first(
+                """
+                SELECT number_raw, consent_text, consent_source, change_seq FROM leads
+                WHERE id = \(lead.id)
+                """
+            )
+        else { throw LeadStore.unknown }
+        if let expected, !expected.contains(try row.required("change_seq")) {
+            throw Failure(
+                412,
+                "changed",
+                "This lead has changed since you opened it. Look at it again before you save."
+            )
+        }
+        var current = LeadFields(
+            name: lead.name,
+            number: lead.number,
+            numberRaw: row["number_raw"] ?? lead.number.e164
+        )
+        current.email = lead.email
+        current.whatsappNumber = lead.whatsappNumber.flatMap(PhoneNumber.init(e164:))
+        current.partner = lead.partner
+        current.zone = lead.zone
+        current.consentAt = lead.consentAt
+        current.consentText = row["consent_text"]
+        current.consentSource = row["consent_source"]
+
+        let fields = try change(current)
+        guard fields != current else { return }
+        if fields.number != current.number {
+            try takeNumber(fields.number, for: lead, now: now, in: connection)
+        }
+        try connection.execute(
+            """
+            UPDATE leads SET name = \(fields.name), number = \(fields.number.e164),
+            number_raw = \(fields.numberRaw), email = \(fields.email),
+            whatsapp_number = \(fields.whatsappNumber?.e164), partner = \(fields.partner),
+            timezone = \(fields.zone?.identifier), consent_at = \(fields.consentAt),
+            consent_text = \(fields.consentText), consent_source = \(fields.consentSource),
+            last_updated_at = \(now) WHERE id = \(lead.id)
+            """
+        )
+        if fields.zone != current.zone {
+            let source = fields.zone == nil ? nil : Source.person.rawValue
+            try connection.execute(
+                "UPDATE leads SET timezone_source = \(source) WHERE id = \(lead.id)"
+            )
+        }
+        let words = LeadWords.words(
+            name: fields.name,
+            number: fields.number,
+            email: fields.email
+        )
+        if words
+            != LeadWords.words(name: current.name, number: current.number, email: current.email)
+        {
+            try LeadWords.store(words, of: lead.id, isNew: false, in: connection)
+        }
+    }
+
+    /// Checks that a lead may have a number, and starts anew with what depends on it.
+    private func takeNumber(
+        _ number: PhoneNumber,
+        for lead: Contact,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        let live: Int? = try connection.value(
+            """
+            SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND state IN \(list: CallState.live)
+            LIMIT 1
+            """
+        )
+        guard live == nil else {
+            throw Failure(
+                409,
+                "call_in_progress",
+                "A call with this person is under way. Change the number when it is over.",
+                field: "number"
+            )
+        }
+        if let other = try Contact.find(number: number, in: connection) {
+            throw LeadStore.duplicate(of: other.uuid)
+        }
+        try connection.execute(
+            """
+            UPDATE leads SET number_valid = \(number.isValid), number_invalid = 0,
+            region = \(LeadStore.region(of: number)), journey_state = CASE journey_state
+            WHEN \(JourneyState.unreachable) THEN \(JourneyState.new) ELSE journey_state END
+            WHERE id = \(lead.id)
+            """
+        )
+        try log(
+            lead.id,
+            "number_changed",
+            "The phone number was corrected by hand. What was known about the old one no longer counts.",
+            now,
+            connection
+        )
+        guard lead.optedOutAt == nil,
+            let optedOutAt = try Suppressions.date(ofNumber: number, in: connection)
+        else { return }
+        try connection.execute(
+            """
+            UPDATE leads SET opted_out_at = \(optedOutAt), next_retry_time = NULL,
+            journey_state = \(JourneyState.optedOut) WHERE id = \(lead.id)
+            """
+        )
+        try cancelPlans(
+            of: lead.id,
+            because: ContactGate.Reason.optedOut.rawValue,
+            now: now,
+            in: connection
+        )
+        try log(
+            lead.id,
+            "opted_out",
+            "The new number asked not to be contacted before. Every planned contact is cancelled.",
+            now,
+            connection
+        )
+    }
+
+    // MARK: Delete
+
+    /// Deletes a lead softly.
+    ///
+    /// It leaves the list and the search, its number is free, everything that was planned is
+    /// cancelled. Reports that still come in about it are stored.
+    ///
+    /// - Throws: ``Failure`` 404 for an unknown or deleted lead; ``Database/Unavailable``.
+    public func delete(_ uuid: String, now: Instant, in connection: Connection) throws {
+        let lead = try LeadStore.lead(uuid, in: connection)
+        try connection.execute(
+            """
+            UPDATE leads SET deleted_at = \(now), next_retry_time = NULL, last_updated_at = \(now)
+            WHERE id = \(lead.id)
+            """
+        )
+        try LeadWords.delete(of: lead.id, in: connection)
+        try cancelPlans(
+            of: lead.id,
+            because: ContactGate.Reason.deleted.rawValue,
+            now: now,
+            in: connection
+        )
+        try log(
+            lead.id,
+            "deleted",
+            "The lead was deleted by hand. Every planned contact is cancelled.",
+            now,
+            connection
+        )
+    }
+
+    // MARK: Parts
+
+    /// The lead of a uuid.
+    ///
+    /// - Throws: ``Failure`` 404 when there is none or it was deleted; ``Database/Unavailable``.
+    static func lead(_ uuid: String, in connection: Connection) throws -> Contact {
+        guard let lead = try Contact.find(uuid: uuid.lowercased(), in: connection), !lead.isDeleted
+        else { throw unknown }
+        return lead
+    }
+
+    /// 404: there is no such lead.
+    static let unknown = Failure.notFound(
+        "There is no such lead. It may have been deleted; reload the list."
+    )
+
+    /// 409: another lead, with this uuid, has the number.
+    public static func duplicate(of uuid: String?) -> Failure {
+        var details = JSON.Object()
+        details["lead_uuid"] = JSON(uuid)
+        return Failure(
+            409,
+            "duplicate_number",
+            "Another lead already has this number.",
+            field: "number",
+            details: details
+        )
+    }
+
+    /// ISO 3166 letters of the number's country; `ZZ`, where nobody is called, when it is not known.
+    private static func region(of number: PhoneNumber) -> String { number.region ?? "ZZ" }
+
+    private func cancelPlans(
+        of leadID: Int64,
+        because reason: String,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try DialRequests.cancelAll(of: leadID, because: reason, now: now, in: connection)
+        try connection.execute(
+            "UPDATE outbox SET state = 'cancelled' WHERE lead_id = \(leadID) AND state = 'queued'"
+        )
+    }
+
+    private func log(
+        _ leadID: Int64,
+        _ decision: String,
+        _ reason: String,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws {
+        try JourneyLog.add(
+            leadID,
+            node: Workflow.Node.start.rawValue,
+            decision: decision,
+            reason: reason,
+            at: now,
+            in: connection
+        )
+    }
+}

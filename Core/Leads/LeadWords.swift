@@ -1,0 +1,125 @@
+import Foundation
+
+/// What a search finds a lead by.
+///
+/// That is the words of its name, the digits of its number with and without the country code, and its
+/// e-mail address. A search gives the beginnings of some of them.
+enum LeadWords {
+    /// How many of a search's words count.
+    static let searchLimit = 8
+    /// How many bytes of a word are kept; whoever types more does not search by a word.
+    private static let wordLimit = 64
+
+    /// The words of a lead, each once.
+    static func words(name: String, number: PhoneNumber, email: String?) -> Set<String> {
+        var words = Set(self.words(in: name))
+        words.insert(String(number.e164.dropFirst()))
+        words.insert(nationalDigits(of: number))
+        if let email { words.insert(clipped(email.lowercased())) }
+        return words
+    }
+
+    /// The beginnings that a search asks for; empty when the text has no letter and no digit.
+    static func beginnings(inSearch text: String) -> [String] {
+        if let digits = digits(ofNumber: text) { return [digits] }
+        var beginnings: [String] = []
+        for part in text.split(whereSeparator: \.isWhitespace) {
+            if part.contains("@") {
+                beginnings.append(clipped(part.lowercased()))
+            } else {
+                beginnings += words(in: String(part))
+            }
+        }
+        // "a" and "asha" together say no more than "asha".
+        var told: [String] = []
+        for word in beginnings.sorted(by: { $0.utf8.count > $1.utf8.count })
+        where !told.contains(where: { $0.hasPrefix(word) }) {
+            told.append(word)
+        }
+        return Array(told.prefix(searchLimit))
+    }
+
+    /// Replaces the words of a lead.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func store(
+        _ words: Set<String>,
+        of leadID: Int64,
+        isNew: Bool,
+        in connection: Connection
+    ) throws {
+        if !isNew { try delete(of: leadID, in: connection) }
+        let rows = words.sorted().map { "(\($0), \(leadID))" as SQL }
+        try connection.execute(
+            "INSERT INTO lead_words (word, lead_id) VALUES \(sql: .joined(rows, by: ", "))"
+        )
+    }
+
+    /// Removes the words of a lead, so that no search finds it.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func delete(of leadID: Int64, in connection: Connection) throws {
+        try connection.execute("DELETE FROM lead_words WHERE lead_id = \(leadID)")
+    }
+
+    /// What a word with this beginning is, as a condition on `word`.
+    static func condition(beginning: String) -> SQL {
+        "word >= \(beginning) AND word < \(beginning + "\u{10FFFF}")"
+    }
+
+    /// The runs of letters, digits and marks in lower case.
+    ///
+    /// Latin letters lose their accents, so that "Jose" finds "José". Marks of other scripts are
+    /// their vowels and stay.
+    private static func words(in text: String) -> [String] {
+        var folded = text.lowercased()
+        if !folded.utf8.allSatisfy({ $0 < 0x80 }) {
+            folded = folded.decomposedStringWithCanonicalMapping
+            folded.unicodeScalars.removeAll { ("\u{0300}"..."\u{036F}").contains($0) }
+            folded = folded.precomposedStringWithCanonicalMapping
+        }
+        return folded.unicodeScalars.split { !$0.isPartOfWord }.map { clipped(String($0)) }
+    }
+
+    /// The digits when the text is a phone number or its beginning, written in any usual way.
+    private static func digits(ofNumber text: String) -> String? {
+        var digits = ""
+        for character in text {
+            if let digit = character.wholeNumberValue, character.isNumber, digit < 10 {
+                digits += String(digit)
+            } else if !character.isWhitespace, !"+-().".contains(character) {
+                return nil
+            }
+        }
+        // 0 and 00 stand before a number, never at its beginning.
+        let number = digits.drop { $0 == "0" }
+        return number.isEmpty ? nil : clipped(String(number))
+    }
+
+    private static func nationalDigits(of number: PhoneNumber) -> String {
+        // Nothing to look up for Indian numbers, of which lists have a million.
+        if number.e164.hasPrefix("+91") { return String(number.e164.dropFirst(3)) }
+        // "+1 415-555-2671": what follows the first space.
+        let national = number.display.drop { $0 != " " }.filter(\.isNumber)
+        return national.isEmpty ? String(number.e164.dropFirst()) : String(national)
+    }
+
+    private static func clipped(_ word: String) -> String {
+        guard word.utf8.count > wordLimit else { return word }
+        var clipped = word
+        while clipped.utf8.count > wordLimit { clipped.unicodeScalars.removeLast() }
+        return clipped
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isPartOfWord: Bool {
+        switch properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
+            .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .letterNumber,
+            .otherNumber:
+            true
+        default: self == "\u{200C}" || self == "\u{200D}"
+        }
+    }
+}
