@@ -14,10 +14,16 @@ public enum CallState: String, Sendable, SQLConvertible, CaseIterable {
     /// There was certainly no call.
     case notPlaced = "not_placed"
 
-    /// The states that occupy a line, as a list for SQL.
-    static let live: [CallState] = [.dialing, .queued, .ringing, .inProgress]
+    /// The condition that a row of `calls` occupies a line, word for word as the partial indexes have
+    /// it: with bound values SQLite would not find them, and read every call there ever was.
+    static let liveCondition: SQL = "state IN ('dialing', 'queued', 'ringing', 'in_progress')"
 
-    public var isLive: Bool { CallState.live.contains(self) }
+    public var isLive: Bool {
+        switch self {
+        case .dialing, .queued, .ringing, .inProgress: true
+        case .ended, .refused, .notPlaced: false
+        }
+    }
 
     /// The order in which a call goes through its states; it never goes back.
     public var rank: Int {

@@ -143,7 +143,7 @@ public struct ContactGate: Sendable {
     func freeLines(_ connection: Connection) throws -> Int {
         let live: Int =
             try connection.value(
-                "SELECT count(*) FROM calls WHERE state IN \(list: CallState.live)"
+                "SELECT count(*) FROM calls WHERE \(sql: CallState.liveCondition)"
             )
             ?? 0
         return max(0, rules.lines - live)
@@ -152,7 +152,7 @@ public struct ContactGate: Sendable {
     private func hasLiveCall(_ lead: Contact, _ connection: Connection) throws -> Bool {
         let found: Int? = try connection.value(
             """
-            SELECT 1 FROM calls WHERE state IN \(list: CallState.live)
+            SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
             AND (lead_id = \(lead.id) OR number = \(lead.number.e164)) LIMIT 1
             """
         )

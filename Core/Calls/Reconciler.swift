@@ -72,11 +72,13 @@ public struct Reconciler: Sendable {
     public static func isNeeded(at now: Instant, in connection: Connection) throws -> Bool {
         let found: Int? = try connection.value(
             """
-            SELECT 1 FROM calls WHERE state = 'dialing' AND created_at <= \(now - settleTime)
+            SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
+            AND state = 'dialing' AND created_at <= \(now - settleTime)
             AND (absent_at IS NULL OR absent_at <= \(now - listingGap))
             UNION ALL SELECT 1 FROM calls WHERE state = 'ended' AND outcome IS NULL
             AND ended_at <= \(now - reportTime)
-            UNION ALL SELECT 1 FROM calls WHERE state IN ('queued', 'ringing', 'in_progress')
+            UNION ALL SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
+            AND state <> 'dialing'
             AND heard_at <= \(now - silence) LIMIT 1
             """
         )
@@ -107,7 +109,8 @@ public struct Reconciler: Sendable {
         let quiet = try database.read { connection in
             try connection.rows(
                 """
-                \(sql: CallStore.columns) WHERE state IN ('queued', 'ringing', 'in_progress')
+                \(sql: CallStore.columns) WHERE \(sql: CallState.liveCondition)
+                AND state <> 'dialing'
                 AND heard_at <= \(now - Reconciler.silence) AND vapi_call_id IS NOT NULL
                 UNION ALL
                 \(sql: CallStore.columns) WHERE state = 'ended' AND outcome IS NULL
@@ -164,7 +167,8 @@ public struct Reconciler: Sendable {
         let stuck = try database.read { connection in
             try connection.rows(
                 """
-                \(sql: CallStore.columns) WHERE state = 'dialing'
+                \(sql: CallStore.columns) WHERE \(sql: CallState.liveCondition)
+                AND state = 'dialing'
                 AND created_at <= \(now - Reconciler.settleTime) ORDER BY created_at LIMIT 1000
                 """
             ).map(CallStore.Stored.init)
