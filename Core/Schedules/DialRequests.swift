@@ -141,7 +141,7 @@ public enum DialRequests {
     /// Moves a waiting or claimed promise to a later time.
     ///
     /// Where the same promise was given anew in the meantime, that one stands and this one is
-    /// dropped.
+    /// dropped. Where its schedule was cancelled while it was being dialed, it is cancelled, too.
     ///
     /// - Throws: ``Database/Unavailable``.
     static func postpone(
@@ -151,6 +151,14 @@ public enum DialRequests {
         now: Instant,
         in connection: Connection
     ) throws {
+        try connection.execute(
+            """
+            UPDATE dial_requests SET state = 'cancelled', reason = 'schedule_cancelled',
+            settled_at = \(now) WHERE id = \(id) AND settled_at IS NULL AND schedule_id IN
+            (SELECT id FROM schedules WHERE state = 'cancelled')
+            """
+        )
+        guard connection.changes == 0 else { return }
         try connection.execute(
             """
             UPDATE OR IGNORE dial_requests SET state = 'waiting', due_at = \(dueAt),
