@@ -36,6 +36,13 @@ public struct ContactRules: Sendable {
         self.consentRegions = consentRegions
     }
 
+    /// Reads `VAPI_CONCURRENT_LIMIT`: how many calls may be live at once, 5 unless set.
+    ///
+    /// - Throws: ``Environment/Invalid``.
+    public static func lines(environment: Environment) throws -> Int {
+        try environment.integer("VAPI_CONCURRENT_LIMIT", default: 5, in: 1...1000)
+    }
+
     /// Reads `CALLING_WINDOW`, `VAPI_CONCURRENT_LIMIT`, `CONTACT_*` and `CONSENT_REQUIRED_REGIONS`
     /// (region codes separated by commas; `EU` stands for all of its members, `none` for no region).
     ///
@@ -47,7 +54,7 @@ public struct ContactRules: Sendable {
         } catch {
             throw Environment.Invalid("CALLING_WINDOW: \(error)")
         }
-        lines = try environment.integer("VAPI_CONCURRENT_LIMIT", default: 5, in: 1...1000)
+        lines = try ContactRules.lines(environment: environment)
         dialsPerDay = try environment.integer("CONTACT_CAP_DAY", default: 3, in: 1...100)
         dialsPerMonth = try environment.integer("CONTACT_CAP_MONTH", default: 6, in: 1...1000)
         gap = .minutes(

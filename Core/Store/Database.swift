@@ -37,6 +37,8 @@ public final class Database: Sendable {
 
     private struct State {
         var driver: SQLiteDriver?
+        /// The file that the driver has open.
+        var file: File.Status?
         var hasRequiredVersion = false
     }
 
@@ -65,11 +67,18 @@ public final class Database: Sendable {
     ///
     /// - Throws: ``Environment/Invalid``.
     public convenience init(environment: Environment) throws {
+        self.init(path: try Database.path(environment: environment))
+    }
+
+    /// The path of the file that `DATABASE_URL` names.
+    ///
+    /// - Throws: ``Environment/Invalid``.
+    public static func path(environment: Environment) throws -> String {
         let address = try environment.required("DATABASE_URL")
         guard address.hasPrefix("sqlite:"), address.count > 7 else {
             throw Environment.Invalid("DATABASE_URL must be sqlite: followed by a file's path.")
         }
-        self.init(path: String(address.dropFirst(7)))
+        return String(address.dropFirst(7))
     }
 
     /// The path of a file that belongs beside the database, for example its attempts' locks.
@@ -87,6 +96,21 @@ public final class Database: Sendable {
     /// - Throws: ``Unavailable``, ``ConstraintViolation``, ``StatementFailed``; what `body` throws.
     public func write<T>(_ body: (Connection) throws -> T) throws -> T {
         try driver().write(body)
+    }
+
+    /// Checks that the open file is still the one at the path: once it was moved away or replaced,
+    /// this program would read and write what no other sees.
+    ///
+    /// It costs one system call, and opens nothing.
+    /// - Throws: ``Unavailable``.
+    public func checkPlace() throws {
+        guard let opened = state.withLock({ $0.file }) else { return }
+        guard let present = try? File.status(path), present.isSameFile(as: opened) else {
+            throw Unavailable(
+                cause: "the open file is no longer at its path",
+                sentence: "The database's file was moved or replaced. Restart Presales."
+            )
+        }
     }
 
     /// How many migrations the file has, whether or not they are enough.
@@ -122,6 +146,7 @@ public final class Database: Sendable {
         if let driver = state.driver { return driver }
         let driver = try SQLiteDriver(path: path, patience: patience)
         state.driver = driver
+        state.file = try? File.status(path)
         return driver
     }
 }

@@ -28,6 +28,59 @@ public enum File {
         return bytes
     }
 
+    /// What tells one file from another, also after it was renamed, and when it was written last.
+    public struct Status: Sendable, Equatable {
+        let device: UInt64
+        let inode: UInt64
+        /// When its content last changed.
+        public let modifiedAt: Instant
+
+        /// Whether two statuses are of the same file.
+        func isSameFile(as other: Status) -> Bool {
+            device == other.device && inode == other.inode
+        }
+    }
+
+    /// The status of the file that a path names now.
+    ///
+    /// - Throws: ``Unavailable``.
+    public static func status(_ path: String) throws -> Status {
+        var entry = stat()
+        guard stat(path, &entry) == 0 else { throw Unavailable(code: errno) }
+        let time = entry.st_mtim
+        return Status(
+            device: UInt64(entry.st_dev),
+            inode: UInt64(entry.st_ino),
+            modifiedAt: Instant(
+                milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+            )
+        )
+    }
+
+    /// Gives a file new content in one step: who reads it meanwhile sees the old one or the new one.
+    ///
+    /// - Throws: ``Unavailable``.
+    public static func replace(_ path: String, with bytes: [UInt8]) throws {
+        let draft = "\(path).\(getpid()).new"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw Unavailable(code: errno) }
+        let written = write(descriptor, bytes, bytes.count)
+        let code = errno
+        close(descriptor)
+        guard written == bytes.count, rename(draft, path) == 0 else {
+            let cause = written == bytes.count ? errno : (written < 0 ? code : ENOSPC)
+            unlink(draft)
+            throw Unavailable(code: cause)
+        }
+    }
+
+    /// Removes a file.
+    ///
+    /// - Throws: ``Unavailable``.
+    public static func remove(_ path: String) throws {
+        guard unlink(path) == 0 else { throw Unavailable(code: errno) }
+    }
+
     /// Creates the file if needed and sets its time of change to now, as `touch` does.
     ///
     /// - Throws: ``Unavailable``.
