@@ -80,7 +80,7 @@ public struct LeadReader: Sendable {
     }
 
     private func activeCalls(_ connection: Connection) throws -> Int {
-        try connection.value("SELECT count(*) FROM calls WHERE state IN \(list: CallState.live)")
+        try connection.value("SELECT count(*) FROM calls WHERE \(sql: CallState.liveCondition)")
             ?? 0
     }
 

@@ -188,7 +188,7 @@ public struct LeadStore: Sendable {
     ) throws {
         let live: Int? = try connection.value(
             """
-            SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND state IN \(list: CallState.live)
+            SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND \(sql: CallState.liveCondition)
             LIMIT 1
             """
         )
