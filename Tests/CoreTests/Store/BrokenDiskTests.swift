@@ -91,8 +91,12 @@ import Testing
 
     @Test func `a file that is no database, or no file at all, is unavailable`() throws {
         try Data(repeating: 7, count: 8192).write(to: URL(filePath: scratch.file("noise.db")))
-        for path in [scratch.file("noise.db"), scratch.file("no/such/folder.db"), scratch.path] {
-            let database = Database(path: path, requiredVersion: nil)
+        try FileManager.default.createDirectory(
+            atPath: scratch.file("folder.db"),
+            withIntermediateDirectories: false
+        )
+        for name in ["noise.db", "no/such/folder.db", "folder.db"] {
+            let database = Database(path: scratch.file(name), requiredVersion: nil)
             #expect(throws: Database.Unavailable.self) { try database.read { _ in } }
         }
     }
@@ -112,14 +116,16 @@ enum SmallDisk {
             head -c 2000000 /dev/zero >disk/ballast || exit 1
             """
         let probe = try Running.path(of: "store-probe")
-        let shell = try Running(
-            "/usr/bin/unshare",
-            getuid() == 0 ? "-m" : "-rm",
-            "/bin/sh",
-            "-c",
-            "\(mount)\n\(script)",
-            probe
-        )
-        return shell.end().lines
+        return try withExtendedLifetime(scratch) {
+            let shell = try Running(
+                "/usr/bin/unshare",
+                getuid() == 0 ? "-m" : "-rm",
+                "/bin/sh",
+                "-c",
+                "\(mount)\n\(script)",
+                probe
+            )
+            return shell.end().lines
+        }
     }
 }
