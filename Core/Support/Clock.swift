@@ -19,7 +19,9 @@ public struct Clock: Sendable {
     }
 
     /// The system's clock plus the milliseconds that a file holds, read anew each time, so that one
-    /// file moves every process of a rehearsal together. An unreadable file adds nothing.
+    /// file moves every process of a rehearsal together.
+    ///
+    /// An unreadable file adds nothing.
     public static func offset(byFile path: String) -> Clock {
         Clock {
             let text = (try? File.read(path, limit: 32)).map { String(decoding: $0, as: UTF8.self) }

@@ -1,7 +1,9 @@
 import Glibc
 
-/// Small files: the clock's offset, credentials, triggers. Never the database, whose locks SQLite
-/// would lose if this process opened and closed it by other means.
+/// Small files: the clock's offset, credentials, triggers.
+///
+/// Never the database, whose locks SQLite would lose if this process opened and closed it by other
+/// means.
 public enum File {
     /// Why a file could not be used: the failing call's error number.
     public struct Unavailable: Error, Equatable, CustomStringConvertible {

@@ -24,8 +24,10 @@ public struct Log: Sendable {
         public static func word(_ key: StaticString, _ value: StaticString) -> Field {
             Field(key: key, value: quoted(value.description))
         }
-        /// An identifier: a uuid, a path of ours, an enum's raw value. Anything that is not made of
-        /// an identifier's characters, or is longer than 120 of them, is written as `?`.
+        /// An identifier: a uuid, a path of ours, an enum's raw value.
+        ///
+        /// Anything that is not made of an identifier's characters, or is longer than 120 of them,
+        /// is written as `?`.
         public static func id(_ key: StaticString, _ value: String) -> Field {
             let isIdentifier =
                 value.utf8.count <= 120 && !value.isEmpty

@@ -1,5 +1,6 @@
-/// What went wrong in a way that the caller may know; every other error is ours to log and becomes
-/// "Something went wrong on our side."
+/// What went wrong in a way that the caller may know.
+///
+/// Every other error is ours to log, and the caller learns only that something went wrong.
 public struct Failure: Error, Equatable, Sendable {
     /// The HTTP status.
     public var status: Int

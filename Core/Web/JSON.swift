@@ -414,8 +414,10 @@ private struct JSONParser {
         }
     }
 
-    /// The scalar of one `\u` escape or surrogate pair. Half a pair becomes U+FFFD: JavaScript
-    /// writes one where it cut a text inside an emoji, and a transcript must not be lost for that.
+    /// The scalar of one `\u` escape or surrogate pair.
+    ///
+    /// Half a pair becomes U+FFFD: JavaScript writes one where it cut a text inside an emoji, and a
+    /// transcript must not be lost for that.
     private mutating func unicodeEscape() throws(JSON.ParseError) -> Character {
         let unit = try hexadecimalUnit()
         if let scalar = Unicode.Scalar(unit) { return Character(scalar) }

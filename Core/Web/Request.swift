@@ -1,6 +1,8 @@
-/// A request as nginx passes it on. It lives on the thread that serves it.
+/// A request as nginx passes it on.
+///
+/// It lives on the thread that serves it.
 public struct Request {
-    /// `GET`, `POST` …
+    /// The method, for example `GET`.
     public var method: String
     /// The path with its percent escapes decoded.
     public var path: String
@@ -8,7 +10,9 @@ public struct Request {
     public var query: Query
     /// The headers; names in lower case.
     public var headers: [String: String]
-    /// The address that nginx saw. Forwarding headers are never believed.
+    /// The address that nginx saw.
+    ///
+    /// Forwarding headers are never believed.
     public var remoteAddress: String
     /// nginx's id of the request, for the log.
     public var id: String

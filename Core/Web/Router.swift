@@ -3,7 +3,9 @@ public struct Router: Sendable {
     /// What answers a request.
     public typealias Handler = @Sendable (Request) throws -> Response
 
-    /// One route. A part of the pattern that begins with `:` stands for anything but a slash.
+    /// One route.
+    ///
+    /// A part of the pattern that begins with `:` stands for anything but a slash.
     public struct Route: Sendable {
         let method: String
         let pattern: [String]
@@ -67,8 +69,10 @@ public struct Router: Sendable {
     }
 
     /// A change must come from our own pages or from a program, never from another site's page in
-    /// somebody's browser (OWASP ASVS 3.5.1 and 3.5.3). Browsers send `Sec-Fetch-Site`, older ones
-    /// `Origin`; a form of another site cannot send our content types without being asked first.
+    /// somebody's browser (OWASP ASVS 3.5.1 and 3.5.3).
+    ///
+    /// Browsers send `Sec-Fetch-Site`, older ones `Origin`; a form of another site cannot send our
+    /// content types without being asked first.
     private func refuseForeignChange(_ request: Request) throws {
         let refusal = Failure(
             403,

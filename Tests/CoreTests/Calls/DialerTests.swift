@@ -130,7 +130,8 @@ import Testing
         )
     }
 
-    @Test func `outside calling hours a promise is held until soon after the window opens`() throws {
+    @Test func `outside calling hours a promise is held until soon after the window opens`() throws
+    {
         world.move(to: World.monday + .hours(12))  // 23:00 in India
         try world.promise(try world.lead(), .retry)
         #expect(try Orchestrator(dialer: world.dialer()).run().held == 1)
@@ -143,7 +144,9 @@ import Testing
     }
 
     @Test func `two dialers at once never dial one promise twice`() throws {
-        for index in 0..<40 { try world.promise(try world.lead("+9198765432\(10 + index)"), .retry) }
+        for index in 0..<40 {
+            try world.promise(try world.lead("+9198765432\(10 + index)"), .retry)
+        }
         let first = Orchestrator(dialer: try world.dialer(lines: 40))
         let second = Orchestrator(dialer: try world.dialer(lines: 40))
         try inParallel([{ try first.run() }, { try second.run() }])

@@ -48,7 +48,9 @@ import Testing
         #expect(try resolve(phrase) == nil)
     }
 
-    @Test func `the lead's zone counts, and a day with a change of clocks has its own length`() throws {
+    @Test func `the lead's zone counts, and a day with a change of clocks has its own length`()
+        throws
+    {
         #expect(
             try resolve("tomorrow 9 am", in: "America/New_York") == "2026-11-24T09:00:00-05:00"
         )
