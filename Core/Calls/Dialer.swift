@@ -160,6 +160,7 @@ public struct Dialer: Sendable {
         now: Instant,
         in connection: Connection
     ) throws -> Attempt {
+        if !vapi.isSimulated { try Rehearsal.refuse(in: connection) }
         let attemptID = newAttemptID()
         try connection.execute(
             """

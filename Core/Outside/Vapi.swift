@@ -103,14 +103,18 @@ public struct Vapi: Sendable {
     public var calls: @Sendable (_ since: Instant) throws(Unreachable) -> [JSON]
     /// Ends a live call by its control address.
     public var end: @Sendable (_ controlURL: String) throws(Unreachable) -> Void
+    /// Whether its calls reach nobody, because it is simulated on this very machine.
+    public var isSimulated: Bool
 
     /// Creates a provider from closures.
     public init(
+        isSimulated: Bool,
         place: @escaping @Sendable (Order) -> Placement,
         call: @escaping @Sendable (_ id: String) throws(Unreachable) -> JSON?,
         calls: @escaping @Sendable (_ since: Instant) throws(Unreachable) -> [JSON],
         end: @escaping @Sendable (_ controlURL: String) throws(Unreachable) -> Void
     ) {
+        self.isSimulated = isSimulated
         self.place = place
         self.call = call
         self.calls = calls
@@ -151,6 +155,7 @@ extension Vapi {
     /// The provider over HTTP.
     public init(account: Account, http: HTTP = .network) {
         self.init(
+            isSimulated: Rehearsal.isLoopback(account.address),
             place: { order in
                 do throws(HTTP.Failure) {
                     let answer = try http.send(account.post("/call", order.body(for: account)))

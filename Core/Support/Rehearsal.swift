@@ -1,8 +1,8 @@
 /// What keeps a rehearsal away from real people.
 ///
-/// Its database is marked once, before it holds anybody, and never unmarked. From then on whoever
-/// would dial from it refuses to start unless the provider is on this very machine; and invented
-/// leads and a moved clock exist only there.
+/// Its database is marked once, before it holds anybody, and never unmarked. From then on nobody is
+/// dialed from it unless the provider is on this very machine; and invented leads and a moved clock
+/// exist only there.
 public enum Rehearsal {
     /// Why a database cannot become a rehearsal's: it already holds leads, who may be real people.
     public struct HasLeads: LogSafeError, Equatable {
@@ -39,17 +39,27 @@ public enum Rehearsal {
         try Settings.value(setting, in: connection) == true
     }
 
-    /// Keeps a rehearsal's leads from being called for real; asked by every program that dials,
-    /// before it does anything.
+    /// Refuses to dial for real from a rehearsal's database; asked in the transaction that would.
+    ///
+    /// - Throws: ``Database/Unavailable`` with a sentence that names the setting to correct.
+    static func refuse(in connection: Connection) throws {
+        guard try !isMarked(in: connection) else {
+            throw Database.Unavailable(cause: "a rehearsal's database", sentence: contradiction)
+        }
+    }
+
+    /// Finds out beforehand whether ``refuse(in:)`` would refuse.
     ///
     /// - Throws: ``Environment/Invalid`` for a rehearsal's database beside a provider elsewhere;
-    ///   ``Database/Unavailable`` when the database cannot tell, because who cannot know must not dial.
+    ///   ``Database/Unavailable``.
     public static func check(_ database: Database, dialsAt address: String) throws {
         guard !isLoopback(address), try database.read({ try isMarked(in: $0) }) else { return }
-        throw Environment.Invalid(
-            "DATABASE_URL names a rehearsal's database; VAPI_BASE_URL must then be on this machine."
-        )
+        throw Environment.Invalid(contradiction)
     }
+
+    private static let contradiction =
+        "DATABASE_URL names a rehearsal's database, from which nobody real is called; VAPI_BASE_URL "
+        + "must then be on this machine."
 
     /// Whether an address points at this very machine.
     public static func isLoopback(_ address: String) -> Bool {

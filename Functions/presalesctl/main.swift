@@ -12,7 +12,7 @@ struct Presalesctl: ParsableCommand {
         abstract: "Looks after a Presales installation.",
         subcommands: [
             Migrate.self, Doctor.self, PauseCalls.self, ResumeCalls.self, OptOut.self, Backup.self,
-            ShowJourney.self, MarkRehearsal.self, MoveClock.self,
+            ShowJourney.self, MarkRehearsal.self, DemoLeads.self, MoveClock.self,
         ]
     )
 }

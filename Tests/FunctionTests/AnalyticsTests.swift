@@ -216,9 +216,3 @@ import Testing
         #expect(try ask(tag, of: other).status == 200)
     }
 }
-
-extension Response {
-    fileprivate var payload: [UInt8] {
-        if case .bytes(let bytes) = body { bytes } else { [] }
-    }
-}

@@ -225,9 +225,3 @@ import Testing
         )
     }
 }
-
-extension Response {
-    fileprivate var payload: [UInt8] {
-        if case .bytes(let bytes) = body { bytes } else { [] }
-    }
-}

@@ -406,9 +406,3 @@ import Testing
         #expect(try callback(Identifier.random(), "2026-11-23T17:30").status == 404)
     }
 }
-
-extension Response {
-    fileprivate var payload: [UInt8] {
-        if case .bytes(let bytes) = body { bytes } else { [] }
-    }
-}

@@ -234,7 +234,7 @@ import Testing
         try world.promise(uuid, .callback, at: world.now + .hours(1))
         let response = try respond(toolCall(attempt, "opt_out", ["words": "Stop calling me"]))
         #expect(response.status == 200)
-        let result = try unwrap(response.json?["results"]?[0])
+        let result = try unwrap(response.json["results"]?[0])
         #expect(result["toolCallId"]?.string == "tool-1")
         #expect(result["result"]?.string?.contains("\n") == false)
         #expect(try world.contact(uuid).optedOutAt != nil)
@@ -253,7 +253,7 @@ import Testing
     ) throws {
         let (_, attempt) = try dialed()
         let response = try respond(toolCall(attempt, "book_callback", ["when_iso": .string(time)]))
-        #expect(response.json?["results"]?[0]?[key] != nil)
+        #expect(response.json["results"]?[0]?[key] != nil)
         let booked: Int? = try world.value(
             "SELECT count(*) FROM dial_requests WHERE kind = 'callback'"
         )
@@ -401,13 +401,6 @@ extension WebhookVapiTests {
             let states = [lead?["state"] as String?, call?["state"] as String?]
             return states.map { $0 ?? "-" }.joined() + "\(requests ?? -1) \(steps ?? -1)"
         }
-    }
-}
-
-extension Response {
-    var json: JSON? {
-        guard case .bytes(let bytes) = body else { return nil }
-        return try? JSON(parsing: bytes)
     }
 }
 

@@ -53,6 +53,7 @@ final class World: Sendable {
 
     var vapi: Vapi {
         Vapi(
+            isSimulated: true,
             place: { order in
                 self.placements.withLock { $0.append(order) }
                 return self.answer.withLock { $0 }(order)

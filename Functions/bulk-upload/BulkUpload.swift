@@ -1,0 +1,144 @@
+import Core
+
+/// Takes lists of leads in.
+struct BulkUpload: Sendable {
+    let database: Database
+    let store: LeadStore
+    /// Where numbers without a country code are dialled.
+    let defaultRegion: String
+    /// The zone of times without an offset.
+    let zone: Zone
+    let clock: Clock
+
+    /// The form may be this long: the file and what stands around it.
+    private static let limit = 50 * 1024 * 1024
+
+    var router: Router { Router([.init("POST", "/api/leads/bulk-upload", upload)]) }
+
+    private func upload(_ request: Request) throws -> Response {
+        let isDryRun = try isDryRun(request)
+        guard request.body.length <= BulkUpload.limit else { throw BulkUpload.tooLarge }
+        var limits = Multipart.Limits()
+        limits.bodyBytes = BulkUpload.limit
+        var upload = LeadUpload(
+            into: database,
+            store: store,
+            reading: LeadImport(defaultRegion: defaultRegion, zone: zone),
+            isDryRun: isDryRun,
+            clock: clock
+        )
+        var report: LeadUpload.Report?
+        do {
+            var form = try Multipart(
+                contentType: request.header("content-type") ?? "",
+                limits: limits
+            )
+            try request.body.forEachChunk { chunk in
+                try form.feed(chunk.span) { event in
+                    switch event {
+                    case .begin(let part): try check(part, isFirst: report == nil)
+                    case .data(let bytes): try upload.feed(bytes)
+                    case .end: report = try upload.finish()
+                    }
+                }
+            }
+            try form.finish()
+        } catch let failure as Multipart.Failure {
+            throw BulkUpload.failure(failure, stored: upload.rowsStored)
+        } catch let failure as CSVReader.Failure {
+            throw BulkUpload.failure(
+                failure.code,
+                failure.description,
+                line: failure.line,
+                stored: upload.rowsStored
+            )
+        } catch let failure as LeadImport.Failure {
+            throw BulkUpload.failure(failure.code, failure.description, stored: upload.rowsStored)
+        }
+        guard let report else {
+            throw Failure.invalid(
+                "file",
+                "The form has no file. Choose a CSV file and send it in the field “file”.",
+                code: "file_missing"
+            )
+        }
+        return .json(report.json(isDryRun: isDryRun))
+    }
+
+    private func isDryRun(_ request: Request) throws -> Bool {
+        if let name = request.query.names.first(where: { $0 != "dry_run" }) {
+            let shown = String(name.prefix(40))
+            throw Failure(
+                400,
+                "unknown_parameter",
+                "An upload has no parameter “\(shown)”. It has dry_run.",
+                field: shown
+            )
+        }
+        switch try request.query.value("dry_run") {
+        case "true": return true
+        case nil, "false": return false
+        default:
+            throw Failure(
+                400,
+                "invalid_dry_run",
+                "dry_run must be true or false.",
+                field: "dry_run"
+            )
+        }
+    }
+
+    /// The form is one file: a second one, or a field that would be ignored, is a mistake to name.
+    private func check(_ part: Multipart.Part, isFirst: Bool) throws {
+        guard part.name == "file" else {
+            throw Failure.invalid(
+                String(part.name.prefix(40)),
+                "The form has a field “\(part.name.prefix(40))” that is not known here. Send the file "
+                    + "in the field “file” and nothing else.",
+                code: "unknown_field"
+            )
+        }
+        guard isFirst else {
+            throw Failure.invalid(
+                "file",
+                "The form has more than one file. Upload them one after another.",
+                code: "file_twice"
+            )
+        }
+    }
+
+    private static let tooLarge = Failure(
+        413,
+        "too_large",
+        "The file is larger than 50 MB. Split it and upload the parts one after another."
+    )
+
+    /// A form that cannot be read (further).
+    private static func failure(_ failure: Multipart.Failure, stored: Int) -> Failure {
+        switch failure {
+        case .bodyTooLong: tooLarge
+        case .notMultipart: Failure(415, "unsupported_media_type", failure.description)
+        default: Failure(400, failure.code, failure.description + advice(stored))
+        }
+    }
+
+    /// A file that cannot be read (further).
+    private static func failure(
+        _ code: String,
+        _ sentence: String,
+        line: Int? = nil,
+        stored: Int
+    ) -> Failure {
+        var details = JSON.Object()
+        details["line"] = line.map { JSON($0) }
+        details["rows_added"] = JSON(stored)
+        return Failure(422, code, sentence + advice(stored), field: "file", details: details)
+    }
+
+    /// What to do when some rows were stored before the trouble.
+    private static func advice(_ stored: Int) -> String {
+        guard stored > 0 else { return "" }
+        return " \(stored) rows before it are stored. Mend the file and upload all of it again: "
+            + "nobody is added twice."
+    }
+}
