@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Calls that a person asks for: one lead, or many at once.
 public struct OperatorCalls: Sendable {
     private let dialer: Dialer
@@ -67,6 +65,16 @@ public struct OperatorCalls: Sendable {
             public let leadUUID: String
             public let code: String
             public let sentence: String
+
+            init(leadUUID: String, code: String, sentence: String) {
+                self.leadUUID = leadUUID
+                self.code = code
+                self.sentence = sentence
+            }
+
+            init(leadUUID: String, because reason: ContactGate.Reason) {
+                self.init(leadUUID: leadUUID, code: reason.rawValue, sentence: reason.sentence)
+            }
         }
     }
 
@@ -81,34 +89,51 @@ public struct OperatorCalls: Sendable {
     /// - Throws: ``Database/Unavailable``; then nothing is promised.
     public func call(leadUUIDs: [String]) throws -> Bulk {
         let now = dialer.clock.now()
-        var bulk = Bulk()
-        var requests: Set<Int64> = []
-        try dialer.database.write { connection in
-            bulk = Bulk()
-            requests = []
+        let (requests, refused) = try dialer.database.write { connection in
+            var requests: [Int64: String] = [:]
+            var refused: [Bulk.Refused] = []
             for uuid in Set(leadUUIDs) {
                 switch try promise(uuid, now: now, in: connection) {
-                case .success(let id): requests.insert(id)
-                case .failure(let refused): bulk.errors.append(refused.refused)
+                case .success(let id): requests[id] = uuid
+                case .failure(let error): refused.append(error.refused)
+                }
+            }
+            return (requests, refused)
+        }
+        let started = Clock.system.now()
+        try orchestrator.run(until: { Clock.system.now() - started >= OperatorCalls.patience })
+        var bulk = try dialer.database.read { try outcome(of: requests, in: $0) }
+        bulk.errors = (bulk.errors + refused).sorted { $0.leadUUID < $1.leadUUID }
+        return bulk
+    }
+
+    /// What became of promises by now, whoever kept them: the orchestrator's timer dials as well.
+    private func outcome(of requests: [Int64: String], in connection: Connection) throws -> Bulk {
+        var bulk = Bulk()
+        for (id, uuid) in requests {
+            let row = try connection.first(
+                """
+                SELECT r.state, r.reason, (SELECT c.state FROM calls c WHERE c.lead_id = r.lead_id
+                ORDER BY c.id DESC LIMIT 1) AS call FROM dial_requests r WHERE r.id = \(id)
+                """
+            )
+            let state: String? = row?["state"]
+            let call: CallState? = row?["call"]
+            switch state {
+            case "waiting", "claimed": bulk.queued += 1
+            case "done" where call == .refused:
+                bulk.errors.append(.init(leadUUID: uuid, because: .numberInvalid))
+            case "done": bulk.initiated += 1
+            default:
+                let reason: String? = row?["reason"]
+                if let reason = reason.flatMap(ContactGate.Reason.init(rawValue:)) {
+                    bulk.errors.append(.init(leadUUID: uuid, because: reason))
+                } else {
+                    // Another promise to this lead was kept in its place.
+                    bulk.initiated += 1
                 }
             }
         }
-        bulk.errors.sort { $0.leadUUID < $1.leadUUID }
-        let settled = Mutex((placed: 0, done: 0))
-        let wanted = requests
-        let started = Clock.system.now()
-        try orchestrator.run(until: { Clock.system.now() - started >= OperatorCalls.patience }) {
-            request,
-            outcome in
-            guard wanted.contains(request.id) else { return }
-            settled.withLock {
-                if case .placed = outcome { $0.placed += 1 }
-                if case .refused(_, let refusal) = outcome, refusal.kind == .number { $0.done += 1 }
-            }
-        }
-        let (placed, done) = settled.withLock { $0 }
-        bulk.initiated = placed
-        bulk.queued = requests.count - placed - done
         return bulk
     }
 
@@ -117,11 +142,14 @@ public struct OperatorCalls: Sendable {
     private func promise(_ uuid: String, now: Instant, in connection: Connection) throws
         -> Result<Int64, NotPromised>
     {
-        func refuse(_ code: String, _ sentence: String) -> Result<Int64, NotPromised> {
-            .failure(NotPromised(refused: .init(leadUUID: uuid, code: code, sentence: sentence)))
+        func refuse(because reason: ContactGate.Reason) -> Result<Int64, NotPromised> {
+            .failure(NotPromised(refused: .init(leadUUID: uuid, because: reason)))
         }
+        let unknown = NotPromised(
+            refused: .init(leadUUID: uuid, code: "not_found", sentence: "There is no such lead.")
+        )
         guard let lead = try Contact.find(uuid: uuid, in: connection) else {
-            return refuse("not_found", "There is no such lead.")
+            return .failure(unknown)
         }
         let decision = try dialer.journey.gate.mayContact(
             lead,
@@ -133,15 +161,13 @@ public struct OperatorCalls: Sendable {
         var dueAt = now
         switch decision {
         case .allow: break
-        case .refuse(let reason): return refuse(reason.rawValue, reason.sentence)
-        case .hold(_, .callInProgress):
-            let reason = ContactGate.Reason.callInProgress
-            return refuse(reason.rawValue, reason.sentence)
+        case .refuse(let reason): return refuse(because: reason)
+        case .hold(_, .callInProgress): return refuse(because: .callInProgress)
         case .hold(let until, let reason):
             if reason != .paused, reason != .noFreeLine { dueAt = until ?? now }
         }
         guard let request = try promise(lead, dueAt: dueAt, now: now, in: connection) else {
-            return refuse("not_found", "There is no such lead.")
+            return .failure(unknown)
         }
         return .success(request.id)
     }

@@ -47,15 +47,12 @@ public struct Orchestrator: Sendable {
     ///
     /// As many threads as lines are free take the next promise each, so a slow answer of Vapi's
     /// delays one line and not all.
-    /// - Parameters:
-    ///   - deadline: After it no further attempt begins; one takes at most 15 s.
-    ///   - report: Is told each promise and what became of it; called by one thread at a time.
+    /// - Parameter deadline: After it no further attempt begins; one takes at most 15 s.
     /// - Returns: The counts.
     /// - Throws: ``Database/Unavailable``; attempts that were begun are brought to their end first.
     @discardableResult
     public func run(
-        until deadline: @escaping @Sendable () -> Bool = { false },
-        report: @escaping @Sendable (DialRequests.Request, Dialer.Outcome) -> Void = { _, _ in }
+        until deadline: @escaping @Sendable () -> Bool = { false }
     ) throws -> Counts {
         // Most runs find nothing to do and must cost next to nothing.
         guard let first = try reserveNext(deadline) else { return Counts() }
@@ -69,7 +66,7 @@ public struct Orchestrator: Sendable {
                 do {
                     var next: Dialer.Reservation? = index == 0 ? first : try reserveNext(deadline)
                     while let reservation = next {
-                        try work(reservation, state, report)
+                        try work(reservation, state)
                         next = try reserveNext(deadline)
                     }
                 } catch {
@@ -102,8 +99,7 @@ public struct Orchestrator: Sendable {
 
     private func work(
         _ reservation: Dialer.Reservation,
-        _ state: borrowing Mutex<Shared>,
-        _ report: (DialRequests.Request, Dialer.Outcome) -> Void
+        _ state: borrowing Mutex<Shared>
     ) throws {
         switch reservation {
         case .nothing: return
@@ -111,10 +107,7 @@ public struct Orchestrator: Sendable {
             state.withLock { $0.counts.add(.notNow(decision)) }
         case .attempt(let attempt):
             let outcome = try dialer.dial(attempt)
-            state.withLock {
-                $0.counts.add(outcome)
-                report(attempt.request, outcome)
-            }
+            state.withLock { $0.counts.add(outcome) }
         }
     }
 }
