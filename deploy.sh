@@ -193,6 +193,8 @@ prepare_environment() {
     [[ -z $env_file ]] || read_settings "$env_file"
     export DATABASE_URL="sqlite:$STATE/presales.db" STATE_DIR=$STATE TRIGGERS=$STATE/triggers
     export PUBLIC_URL="http://127.0.0.1:$port"
+    # A program that crashes ends at once and is started again: describing the crash would take it seconds.
+    export SWIFT_BACKTRACE=enable=no
     if [[ -n $sandbox ]]; then
         export SANDBOX_PORT=$((port + 1)) SANDBOX_STATE=$STATE/sandbox
         export VAPI_BASE_URL="http://127.0.0.1:$SANDBOX_PORT"
@@ -317,11 +319,12 @@ start() { # name
 
 # spawn-fcgi opens the socket (-n keeps standard error), multiwatch holds it and starts the function again the moment it
 # dies, so that callers wait instead of failing. A function that dies 20 times, each within a second of its start, ends
-# multiwatch too, and supervise goes on at a calmer pace. Without -s multiwatch passes SIGTERM on as SIGUSR1.
+# multiwatch too, and supervise goes on at a calmer pace. multiwatch passes SIGTERM on as SIGUSR1, on which functions
+# stop, too; its -s is of no use, because version 1.0.0 sends another signal than the one that -s names.
 start_function() { # name
     rm -f "$STATE/run/$1.sock"
     launch "$1" TERM "$(type -P spawn-fcgi)" -n -s "$STATE/run/$1.sock" -M 0600 -- \
-        "$(type -P multiwatch)" -s TERM -r 20 -t 1000 -- \
+        "$(type -P multiwatch)" -r 20 -t 1000 -- \
         "$(type -P setpriv)" --pdeathsig KILL \
         /bin/sh -c 'echo $$ >"$1" && exec "$2"' sh "$STATE/run/$1.pid" "$BIN/$1"
 }
@@ -347,13 +350,13 @@ is_running() { kill -0 "${process_of[$1]}" 2>/dev/null; }
 
 # Waits until nginx and the health function answer, and every program has outlived its first second.
 wait_until_ready() {
-    local name status='' deadline=$((EPOCHSECONDS + 30)) settled=$((EPOCHSECONDS + 2))
+    local name status='' deadline=$((EPOCHSECONDS + 60)) settled=$((EPOCHSECONDS + 2))
     until [[ $status == 200 && $EPOCHSECONDS -ge $settled ]]; do
         for name in "${!process_of[@]}"; do
             is_running "$name" || fail "$name did not start: $(last_words "$name")"
         done
         [[ $EPOCHSECONDS -lt $deadline ]] ||
-            fail "Presales did not get ready within 30 seconds; $STATE/log says why."
+            fail "Presales did not get ready within a minute; $STATE/log says why."
         sleep 0.1
         status=$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 5 \
             "http://127.0.0.1:$port/health") || true
