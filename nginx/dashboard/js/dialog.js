@@ -7,7 +7,8 @@ const open = [];
 
 /** The element that is in front: the dialog opened last, else the page. */
 export function front() {
-    return open.at(-1) ?? document.body;
+    // A dialog that has just closed says so a moment later.
+    return open.findLast((dialog) => dialog.open) ?? document.body;
 }
 
 /** Prepares the close buttons of a dialog; `onClose` runs however it was closed. */

@@ -20,6 +20,10 @@ import { Upload, dropZone } from "./upload.js";
 /** How long the clock may run on its own: a summary that did not change is answered without the time. */
 const CLOCK_CHECK_MS = 60_000;
 
+/** How many leads one bulk call or one schedule may name, and how many one answer lists. */
+const SELECTION_LIMIT = 5_000;
+const LARGEST_PAGE = 500;
+
 const byId = (id) => document.getElementById(id);
 
 class Dashboard {
@@ -67,6 +71,7 @@ class Dashboard {
         byId("previous-page").addEventListener("click", () => this.#turnPage(() => this.#cursors.pop()));
         byId("page-size").addEventListener("change", () => this.#restart());
         byId("clear-selection").addEventListener("click", () => this.#table.deselect());
+        byId("select-all").addEventListener("click", () => this.#selectAll());
         byId("call-selected").addEventListener("click", () => this.#callSelected());
         byId("schedule-selected").addEventListener("click", () => {
             this.#schedules.plan([...this.#table.selection.keys()], () => this.#table.deselect());
@@ -183,6 +188,32 @@ class Dashboard {
         byId("selection").hidden = count === 0;
         document.body.classList.toggle("has-selection", count > 0);
         byId("selection-count").textContent = count ? `${plural(count, "lead")} selected` : "";
+        const total = this.#list?.total ?? 0;
+        const offered = Math.min(total, SELECTION_LIMIT);
+        byId("select-all").hidden = !this.#table.isPageChosen || count >= offered || total <= this.#list.leads.length;
+        byId("select-all").textContent = offered < total || this.#list?.total_capped
+            ? `Select the first ${formatCount(offered)}` : `Select all ${formatCount(total)}`;
+    }
+
+    // Beyond this page: everything that the filters show, in their order.
+    async #selectAll() {
+        const button = byId("select-all");
+        button.disabled = true;
+        const query = this.#filters.query;
+        query.set("limit", LARGEST_PAGE);
+        query.set("fields", "table");
+        try {
+            const found = [];
+            do {
+                const page = await get(`/api/leads?${query}`);
+                found.push(...page.leads);
+                query.set("cursor", page.next_cursor ?? "");
+            } while (query.get("cursor") && found.length < SELECTION_LIMIT);
+            this.#table.select(found.slice(0, SELECTION_LIMIT));
+        } catch (error) {
+            toastError(error);
+        }
+        button.disabled = false;
     }
 
     async #callSelected() {

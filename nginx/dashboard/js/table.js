@@ -1,7 +1,7 @@
 // The table of leads; on a phone the same rows are cards.
 
 import { element, icon, pill, reconcile } from "./element.js";
-import { formatDuration, formatPhone, plural } from "./format.js";
+import { formatDuration, formatPhone } from "./format.js";
 import { isOnLine, numberWords, qualificationTone, statusWords } from "./words.js";
 
 /** The rows, their selection and the page buttons. */
@@ -11,6 +11,7 @@ export class LeadTable {
     #clock;
     #actions;
     #leads = [];
+    #anchor = null;
 
     /** The chosen leads by uuid, over all pages: uuid → name. */
     selection = new Map();
@@ -49,6 +50,16 @@ export class LeadTable {
         }
     }
 
+    /** Whether every lead of this page is chosen. */
+    get isPageChosen() {
+        return this.#leads.length > 0 && this.#leads.every((lead) => this.selection.has(lead.lead_uuid));
+    }
+
+    /** Chooses these leads too, on whatever page they are. */
+    select(leads) {
+        this.#mark(leads, true);
+    }
+
     /** Forgets the selection, or one lead of it. */
     deselect(uuid = null) {
         if (uuid) this.selection.delete(uuid);
@@ -57,11 +68,24 @@ export class LeadTable {
     }
 
     #choosePage(chosen) {
-        for (const lead of this.#leads) {
+        this.#mark(this.#leads, chosen);
+    }
+
+    #mark(leads, chosen) {
+        for (const lead of leads) {
             if (chosen) this.selection.set(lead.lead_uuid, lead.name);
             else this.selection.delete(lead.lead_uuid);
         }
         this.#showSelection();
+    }
+
+    // With Shift, everything between the last chosen row and this one follows.
+    #choose(uuid, chosen, isRange) {
+        const index = this.#leads.findIndex((lead) => lead.lead_uuid === uuid);
+        const anchor = isRange ? this.#leads.findIndex((lead) => lead.lead_uuid === this.#anchor) : -1;
+        const [first, last] = anchor < 0 ? [index, index] : [Math.min(index, anchor), Math.max(index, anchor)];
+        this.#anchor = uuid;
+        this.#mark(this.#leads.slice(first, last + 1), chosen);
     }
 
     #showSelection() {
@@ -70,20 +94,17 @@ export class LeadTable {
             row.classList.toggle("row--chosen", chosen);
             row.querySelector(".checkbox").checked = chosen;
         }
-        const chosenHere = this.#leads.filter((lead) => this.selection.has(lead.lead_uuid)).length;
-        this.#selectPage.checked = chosenHere > 0 && chosenHere === this.#leads.length;
-        this.#selectPage.indeterminate = chosenHere > 0 && chosenHere < this.#leads.length;
+        this.#selectPage.checked = this.isPageChosen;
+        this.#selectPage.indeterminate = !this.isPageChosen && this.#leads.some((lead) => this.selection.has(lead.lead_uuid));
         this.#selectPage.disabled = this.#leads.length === 0;
         this.#actions.selected();
     }
 
     #createRow({ lead_uuid: uuid }) {
         const current = () => this.lead(uuid);
-        const checkbox = element("input", { class: "checkbox", type: "checkbox", on: { change: () => {
-            if (checkbox.checked) this.selection.set(uuid, current().name);
-            else this.selection.delete(uuid);
-            this.#showSelection();
-        } } });
+        const checkbox = element("input", { class: "checkbox", type: "checkbox", on: {
+            click: ({ shiftKey }) => this.#choose(uuid, checkbox.checked, shiftKey),
+        } });
         const name = element("button", { class: "row__name", type: "button", on: { click: () => this.#actions.open(current()) } });
         const call = element("button", { class: "btn btn--small row__call", type: "button", on: { click: async () => {
             call.disabled = true;
@@ -94,8 +115,12 @@ export class LeadTable {
             click: () => this.#actions.menu(current(), more),
         } }, icon("more"));
         const cell = (part, ...children) => element("td", { class: `cell cell--${part}`, data: { part } }, ...children);
-        return element("tr", { class: "row" },
-            cell("select", checkbox),
+        // The name is the button; the rest of the row is only a larger target for the pointer.
+        const open = ({ target }) => {
+            if (!target.closest("button, input, a, label") && getSelection().isCollapsed) this.#actions.open(current());
+        };
+        return element("tr", { class: "row", on: { click: open } },
+            cell("select", element("label", { class: "row__select" }, checkbox)),
             cell("lead", name, element("span", { class: "row__sub", data: { slot: "email" } })),
             cell("number"), cell("partner"), cell("status"), cell("qualification"), cell("last"), cell("next"),
             cell("actions", element("div", { class: "row__buttons" }, call, more)));
@@ -118,9 +143,9 @@ export class LeadTable {
         part("status").replaceChildren(pill(statusWords(lead.call_status)), ...this.#statusRemarks(lead));
         part("qualification").replaceChildren(lead.success_status
             ? pill({ label: lead.success_status, tone: qualificationTone(lead.success_status) }) : "");
-        part("last").replaceChildren(...this.#moment(lead.last_call_time, lead.call_duration && formatDuration(lead.call_duration)));
-        part("next").replaceChildren(...this.#moment(lead.next_retry_time,
-            lead.next_retry_time && lead.retry_count ? `retry ${lead.retry_count} of ${lead.max_retry_count}` : null));
+        part("last").replaceChildren(...this.#moment(lead.last_call_time,
+            parseFloat(lead.call_duration) > 0 ? formatDuration(lead.call_duration) : null));
+        part("next").replaceChildren(...this.#next(lead));
         row.classList.toggle("row--live", isOnLine(lead.call_status));
         if (before && before.call_status !== lead.call_status) flash(row);
     }
@@ -128,11 +153,16 @@ export class LeadTable {
     #statusRemarks(lead) {
         if (lead.opted_out) return [element("span", { class: "row__sub row__sub--bad" }, "Opted out")];
         if (lead.declined) return [element("span", { class: "row__sub row__sub--bad" }, "Asked not to be called")];
-        if (lead.next_retry_time) return [];
-        if (!lead.next_action) {
-            return lead.retry_count ? [element("span", { class: "row__sub" }, `${plural(lead.retry_count, "retry", "retries")} used`)] : [];
+        return [];
+    }
+
+    // A retry has a time to sort by; any other plan is a sentence of the server's.
+    #next(lead) {
+        if (lead.next_retry_time) {
+            return this.#moment(lead.next_retry_time, lead.retry_count ? `retry ${lead.retry_count} of ${lead.max_retry_count}` : null);
         }
-        return [element("span", { class: "row__sub", title: lead.next_action }, lead.next_action)];
+        if (!lead.next_action || isOnLine(lead.call_status)) return [];
+        return [element("span", { class: "row__plan", title: lead.next_action }, lead.next_action)];
     }
 
     #moment(iso, remark) {

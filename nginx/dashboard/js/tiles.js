@@ -6,16 +6,14 @@ import { formatCost, formatCount, formatDuration, formatShare, plural } from "./
 /** Each tile: which leads it counts, as filters, and how it reads its number and its remark from the summary. */
 const TILES = [
     { key: "total", label: "All leads", filter: {}, count: (s) => s.total,
-        remark: (s) => (s.opted_out ? `${formatCount(s.opted_out)} opted out` : "") },
+        remark: (s) => (s.opted_out ? `${formatCount(s.opted_out)} opted out` : plural(s.partners.length, "partner")) },
     { key: "pending", label: "Pending", tone: "quiet", filter: { status: "pending" }, count: (s) => s.by_status.pending,
-        remark: (s) => (s.waiting_requests ? `${formatCount(s.waiting_requests)} calls planned` : "not called yet") },
+        remark: () => "not called yet" },
     { key: "live", label: "On a call", tone: "live", filter: { status: "initiated,answered" },
         count: (s) => (s.by_status.initiated ?? 0) + (s.by_status.answered ?? 0),
-        remark: (s) => `${formatCount(s.active_calls)} of ${plural(s.line_limit, "line")} in use` },
-    { key: "answered", label: "Answered", tone: "talking", filter: { status: "answered" }, count: (s) => s.by_status.answered,
-        remark: () => "in conversation" },
+        remark: (s) => (s.by_status.answered ? `${formatCount(s.by_status.answered)} in conversation` : `${formatCount(s.active_calls)} of ${plural(s.line_limit, "line")} in use`) },
     { key: "completed", label: "Completed", tone: "good", filter: { status: "completed" }, count: (s) => s.by_status.completed,
-        remark: (s) => (s.average_call_seconds ? `${formatDuration(Math.round(s.average_call_seconds))} on average` : "") },
+        remark: (s) => (s.average_call_seconds ? `${formatDuration(Math.round(s.average_call_seconds))} on average` : "no conversation yet") },
     { key: "lost", label: "Not reached", tone: "warn", filter: { status: "missed,failed" },
         count: (s) => (s.by_status.missed ?? 0) + (s.by_status.failed ?? 0),
         remark: (s) => `${formatCount(s.by_status.missed)} missed, ${formatCount(s.by_status.failed)} failed` },
@@ -29,7 +27,8 @@ const FIGURES = [
     { label: "Completion rate", value: (s) => formatShare(s.completion_rate), meaning: "Calls that ended with a conversation" },
     { label: "Qualification rate", value: (s) => formatShare(s.qualification_rate), meaning: "Qualified or potential, of the completed" },
     { label: "Not qualified", value: (s) => formatCount(s.by_success_status["Not Qualified"]), meaning: "Conversations without interest" },
-    { label: "Calls due now", value: (s) => formatCount(s.due_requests), meaning: "Calls that are placed as soon as a line is free" },
+    { label: "Calls planned", value: (s) => formatCount(s.waiting_requests), meaning: "Calls that wait for their time or for a free line" },
+    { label: "Due now", value: (s) => formatCount(s.due_requests), meaning: "Calls that are placed as soon as a line is free" },
     { label: "Cost so far", value: (s) => formatCost(s.total_cost), meaning: "What the phone provider charged" },
 ];
 
