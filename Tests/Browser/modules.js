@@ -4,7 +4,8 @@ import { csvCell, csvFile, decodeText, parseCSV } from "/js/csv.js";
 import {
     formatCost, formatCount, formatDuration, formatPhone, formatShare, humanize, parseTranscript, plural, sentenceList, webAddress,
 } from "/js/format.js";
-import { parseIntervals, planOf, retrySentence } from "/js/schedule.js";
+import { parseIntervals, retrySentence } from "/js/retries.js";
+import { planOf } from "/js/schedule.js";
 import { ServerClock, Zone, formatOffset, parseTime } from "/js/time.js";
 import { resultSentence } from "/js/upload.js";
 import { bulkCallSentence, numberWords, reasonCounts } from "/js/words.js";

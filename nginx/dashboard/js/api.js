@@ -22,9 +22,9 @@ export function get(path, { signal } = {}) {
 }
 
 /** Sends JSON with POST, PATCH or DELETE; resolves to the answer's body, and its status as `status`. */
-export async function send(method, path, content = {}, headers = {}) {
+export async function send(method, path, content = {}, { headers = {}, signal } = {}) {
     const { body, status } = await exchange(path, {
-        method,
+        method, signal,
         headers: { "Content-Type": "application/json", ...headers },
         body: method === "DELETE" ? undefined : JSON.stringify(content),
     });

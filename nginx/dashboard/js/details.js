@@ -4,10 +4,13 @@ import { APIError, Watch } from "./api.js";
 import { prepareDialog, showDialog } from "./dialog.js";
 import { element, icon, pill, reconcile, setText } from "./element.js";
 import { formatCost, formatDuration, formatPhone, humanize, parseTranscript, webAddress } from "./format.js";
+import { drawJourney, journeyGraph } from "./journey.js";
 import { leadPath } from "./leads.js";
 import { numberBadge } from "./table.js";
 import { parseTime } from "./time.js";
-import { callWords, factLabel, isOnLine, kindWords, nodeWords, qualificationTone, statusWords } from "./words.js";
+import {
+    callWords, channelWords, decisionWords, deliveryWords, factLabel, isOnLine, kindWords, nodeWords, qualificationTone, statusWords,
+} from "./words.js";
 
 const AGENT = "Eshwari";
 const ANALYSIS_FACTS = ["country", "university", "intake", "visa_status", "budget"];
@@ -23,6 +26,7 @@ export class Details {
     #uuid = null;
     #shown = new Map();
     #lead = null;
+    #graph = null;
 
     constructor(clock, actions) {
         this.#clock = clock;
@@ -60,7 +64,7 @@ export class Details {
         const uuid = this.#uuid;
         if (!uuid) return;
         try {
-            const details = await this.#watch.read(leadPath(uuid, "details"), { signal });
+            const [details] = await Promise.all([this.#watch.read(leadPath(uuid, "details"), { signal }), this.#readGraph()]);
             if (details && uuid === this.#uuid) this.#show(details);
         } catch (error) {
             // Somebody deleted the lead: that is news about the lead, not trouble with the connection.
@@ -70,6 +74,11 @@ export class Details {
                 throw error;
             }
         }
+    }
+
+    // The list of steps says everything that the drawing shows, so it does without when there is none.
+    async #readGraph() {
+        this.#graph = await journeyGraph().catch(() => null);
     }
 
     #part(name) {
@@ -145,9 +154,10 @@ export class Details {
         this.#draw("contact", { contact, lead }, (node, value) => this.#drawContact(node, value));
         this.#draw("conversation", { calls, transcript: analysis?.transcript, name: lead.name }, (node, value) => this.#drawConversation(node, value));
         this.#showCalls(calls);
-        this.#draw("journey", journey, (node, value) => this.#drawJourney(node, value));
-        this.#draw("messages", messages, (node, value) => this.#drawMessages(node, value));
-        for (const [name, count] of [["calls", calls.length], ["journey", journey.length], ["messages", messages.length]]) {
+        const waiting = outbox.filter(({ state }) => state !== "sent");      // what was sent is among the messages
+        this.#draw("journey", { journey, messages, waiting, graph: this.#graph }, (node, value) => this.#drawJourney(node, value));
+        this.#draw("messages", { messages, waiting }, (node, value) => this.#drawMessages(node, value));
+        for (const [name, count] of [["calls", calls.length], ["journey", journey.length], ["messages", messages.length + waiting.length]]) {
             setText(this.#root.querySelector(`[data-count=${name}]`), count ? String(count) : "");
         }
     }
@@ -171,11 +181,11 @@ export class Details {
 
     #drawPlan(node, { lead, requests, outbox }) {
         const open = requests.filter((request) => request.state === "waiting" || request.state === "claimed");
-        const mail = outbox.filter((item) => item.state !== "delivered" && item.state !== "done" && item.state !== "sent");
+        const mail = outbox.filter(({ state }) => state === "queued" || state === "sending");
         const items = [
             ...open.map((request) => element("li", {}, element("strong", {}, kindWords(request.kind)), " ", this.#time(request.due_at),
                 request.reason ? element("span", { class: "facts-card__remark" }, request.reason) : null)),
-            ...mail.map((item) => element("li", {}, element("strong", {}, humanize(item.kind)), " ", item.state === "dead" ? "could not be delivered" : this.#time(item.due_at))),
+            ...mail.map((item) => element("li", {}, element("strong", {}, channelWords(item.kind)), " ", this.#time(item.due_at))),
         ];
         node.hidden = false;
         node.replaceChildren(element("h3", {}, "What happens next"),
@@ -241,22 +251,43 @@ export class Details {
                 element("a", { href: recording, target: "_blank", rel: "noopener noreferrer", class: "call__link" }, "Open the recording", icon("external"))) : "");
     }
 
-    #drawJourney(node, journey) {
-        node.replaceChildren(journey.length
-            ? element("ol", { class: "timeline" }, journey.map((step) => element("li", { class: "timeline__step", data: { node: step.node } },
-                element("p", { class: "timeline__what" }, element("strong", {}, nodeWords(step.node)), step.decision ? element("span", { class: "timeline__decision" }, humanize(step.decision)) : null),
-                step.reason ? element("p", { class: "timeline__reason" }, step.reason) : null,
-                element("p", { class: "timeline__time" }, this.#time(step.at)))))
-            : emptyNote("Nothing has happened yet", "Every decision about this lead is explained here: why it was called, and why not."));
+    // Decisions, messages and what waits to be sent, in the order in which they happened.
+    #drawJourney(node, { journey, messages, waiting, graph }) {
+        const steps = [
+            ...journey.map(({ at, node: step, decision, reason }) => ({ at, kind: step, title: nodeWords(step), remark: decisionWords(decision), text: reason })),
+            ...messages.map((message) => ({
+                at: message.timestamp, kind: "message", title: channelWords(message.channel),
+                remark: isInbound(message) ? "Received" : humanize(message.status), text: message.content,
+            })),
+            ...waiting.map((item) => ({ at: item.due_at, kind: "outbox", title: channelWords(item.kind), state: deliveryWords(item.state) })),
+        ].sort((one, other) => (parseTime(one.at)?.epoch ?? 0) - (parseTime(other.at)?.epoch ?? 0));
+        node.replaceChildren(...[
+            graph ? element("figure", { class: "graph-card" }, drawJourney(graph, journey)) : null,
+            steps.length
+                ? element("ol", { class: "timeline" }, steps.map((step) => element("li", { class: "timeline__step", data: { node: step.kind } },
+                    element("p", { class: "timeline__what" }, element("strong", {}, step.title),
+                        step.remark ? element("span", { class: "timeline__decision" }, step.remark) : null, step.state ? pill(step.state) : null),
+                    step.text ? element("p", { class: "timeline__reason" }, step.text) : null,
+                    element("p", { class: "timeline__time" }, this.#time(step.at)))))
+                : emptyNote("Nothing has happened yet", "Every decision about this lead is explained here: why it was called, and why not."),
+        ].filter(Boolean));
     }
 
-    #drawMessages(node, messages) {
-        node.replaceChildren(messages.length
-            ? element("ol", { class: "bubbles" }, messages.map((message) => element("li", { class: "bubble", data: { side: message.direction === "inbound" || message.direction === "in" ? "lead" : "agent" } },
+    #drawMessages(node, { messages, waiting }) {
+        const remark = (...parts) => element("p", { class: "bubble__speaker" }, parts.filter(Boolean).join(" · "));
+        node.replaceChildren(...[
+            messages.length ? element("ol", { class: "bubbles" }, messages.map((message) => element("li", { class: "bubble", data: { side: isInbound(message) ? "lead" : "agent" } },
                 element("p", { class: "bubble__text" }, message.content ?? ""),
-                element("p", { class: "bubble__speaker" }, [humanize(message.channel), message.status && humanize(message.status), this.#clock.zone.format(message.timestamp)].filter(Boolean).join(" · ")))))
-            : emptyNote("No messages", "WhatsApp messages and e-mails with this lead stand here."));
+                remark(channelWords(message.channel), isInbound(message) ? null : humanize(message.status), this.#clock.zone.format(message.timestamp))))) : null,
+            waiting.length ? element("ul", { class: "outbox" }, waiting.map((item) => element("li", { class: "outbox__item" },
+                element("strong", {}, channelWords(item.kind)), pill(deliveryWords(item.state)), this.#time(item.due_at)))) : null,
+            messages.length || waiting.length ? null : emptyNote("No messages", "WhatsApp messages and e-mails with this lead stand here."),
+        ].filter(Boolean));
     }
+}
+
+function isInbound({ direction }) {
+    return direction === "inbound";
 }
 
 function bubble({ speaker, text }, before) {

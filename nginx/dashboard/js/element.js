@@ -21,15 +21,17 @@ export function element(tag, properties = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Creates an element of a drawing; attributes and children as in `element`. */
+export function drawing(tag, attributes = {}, ...children) {
+    const node = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    node.append(...children.flat());
+    return node;
+}
+
 /** An icon of the sprite in index.html, hidden from screen readers: its neighbour says what it means. */
 export function icon(name) {
-    const svg = document.createElementNS(SVG, "svg");
-    svg.setAttribute("class", "icon");
-    svg.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS(SVG, "use");
-    use.setAttribute("href", `#icon-${name}`);
-    svg.append(use);
-    return svg;
+    return drawing("svg", { class: "icon", "aria-hidden": "true" }, drawing("use", { href: `#icon-${name}` }));
 }
 
 /** A coloured word: `{label, tone, meaning}`. */

@@ -1,10 +1,7 @@
 // The top of the page: is it working, what time does the server have, which outside systems are off.
 
-import { send } from "./api.js";
-import { FormDialog } from "./dialog.js";
 import { element, icon, setText } from "./element.js";
 import { plural, sentenceList } from "./format.js";
-import { toast, toastError } from "./toast.js";
 import { integrationLabel } from "./words.js";
 
 const CONSEQUENCES = {
@@ -13,19 +10,18 @@ const CONSEQUENCES = {
     email: "Leads that are not reached get no e-mail.",
 };
 
-/** Status line, clock, integrations and the banners below. `refresh()` fetches everything again. */
+/** Status line, clock, integrations and the banners below. `pauses` says what is paused, `refresh()` fetches everything again. */
 export class Header {
     #clock;
+    #pauses;
     #refresh;
     #summary = null;
     #trouble = null;
-    #pauseDialog = new FormDialog(document.getElementById("pause-dialog"));
-    #pauseButton = document.getElementById("pause-toggle");
 
-    constructor(clock, refresh) {
+    constructor(clock, pauses, refresh) {
         this.#clock = clock;
+        this.#pauses = pauses;
         this.#refresh = refresh;
-        this.#pauseButton.addEventListener("click", () => (this.#summary?.paused ? this.#resume() : this.#askToPause()));
         document.getElementById("toggle-theme").addEventListener("click", toggleTheme);
         setInterval(() => this.#tick(), 1_000);
     }
@@ -35,20 +31,18 @@ export class Header {
         this.#summary = summary;
         document.getElementById("simulated").hidden = !summary.simulated;
         this.#showIntegrations(summary.integrations ?? {});
-        this.#pauseButton.disabled = false;
-        this.#pauseButton.replaceChildren(icon(summary.paused ? "play" : "pause"),
-            element("span", {}, summary.paused ? "Resume calls" : "Pause calls"));
-        this.#showHealth();
+        this.showHealth();
         this.#tick();
     }
 
     /** Shows that the page is not current: `{title, text}`, or null when it is. */
     showTrouble(trouble) {
         this.#trouble = trouble;
-        this.#showHealth();
+        this.showHealth();
     }
 
-    #showHealth() {
+    /** Shows whether calls can be made, and what stands in their way. */
+    showHealth() {
         const [health, text] = [document.getElementById("health"), document.getElementById("health-text")];
         const banners = document.getElementById("banners");
         const wanted = [];
@@ -57,24 +51,22 @@ export class Header {
             setText(text, this.#trouble.title);
             wanted.push({ key: "trouble", tone: "bad", text: this.#trouble.text, action: ["Try now", () => this.#refresh()] });
         } else if (this.#summary) {
-            const { paused, active_calls: active, line_limit: limit, integrations } = this.#summary;
+            const { active_calls: active, line_limit: limit, integrations } = this.#summary;
+            const paused = this.#pauses.isPaused;
             health.dataset.tone = paused ? "warn" : integrations?.vapi === false ? "quiet" : "good";
             setText(text, paused ? "Calls are paused"
                 : integrations?.vapi === false ? "Calls are off"
                     : active ? `Calling, ${active} of ${plural(limit, "line")} in use` : "Ready to call");
         }
-        if (this.#summary?.paused) {
-            const reason = this.#summary.pause_reason;
-            wanted.push({ key: "paused", tone: "warn", text: `Calls are paused${reason ? `: ${reason}` : "."}`, action: ["Resume calls", () => this.#resume()] });
-        }
+        wanted.push(...this.#pauses.banners);
         if (this.#summary?.integrations?.vapi === false) {
             wanted.push({ key: "vapi", tone: "warn", text: "The voice provider is not set up, so no call can be made. Ask your administrator to add its key." });
         }
         const content = JSON.stringify(wanted.map(({ key, text: words }) => [key, words]));
         if (banners.dataset.content === content) return;
         banners.dataset.content = content;
-        banners.replaceChildren(...wanted.map(({ tone, text: words, action }) => element("div", { class: "banner", data: { tone } },
-            icon("warning"), element("p", {}, words),
+        banners.replaceChildren(...wanted.map(({ tone, text: words, hint, action }) => element("div", { class: "banner", data: { tone } },
+            icon("warning"), element("p", {}, words, hint && element("span", { class: "banner__hint" }, hint)),
             action && element("button", { class: "btn btn--small", type: "button", on: { click: action[1] } }, action[0]))));
     }
 
@@ -98,24 +90,6 @@ export class Header {
         document.getElementById("server-clock").hidden = false;
         setText(time, this.#clock.zone.format(iso));
         time.dateTime = iso;
-    }
-
-    #askToPause() {
-        this.#pauseDialog.open({}, async ({ reason }) => {
-            await send("POST", "/api/pause", { paused: true, reason: reason.trim() || "Paused by hand" });
-            toast("Calls are paused.", { tone: "info" });
-            this.#refresh();
-        });
-    }
-
-    async #resume() {
-        try {
-            await send("POST", "/api/pause", { paused: false });
-            toast("Calls go on.");
-        } catch (error) {
-            toastError(error);
-        }
-        this.#refresh();
     }
 }
 

@@ -90,7 +90,7 @@ export class LeadActions {
             const changes = Object.fromEntries(Object.entries(after).filter(([name, value]) => value !== before[name]));
             if (!Object.keys(changes).length) return;
             try {
-                await send("PATCH", leadPath(uuid), changes, validator);
+                await send("PATCH", leadPath(uuid), changes, { headers: validator });
             } catch (error) {
                 if (error.status === 412) {
                     validator = {};

@@ -9,8 +9,11 @@ import { Header } from "./header.js";
 import { Jobs } from "./jobs.js";
 import { LeadActions } from "./leads.js";
 import { openMenu } from "./menu.js";
+import { Pauses } from "./pause.js";
 import { Refresh } from "./refresh.js";
-import { RetrySettings, Schedules } from "./schedule.js";
+import { RetrySettings } from "./retries.js";
+import { ScheduleForm } from "./schedule.js";
+import { Schedules } from "./schedules.js";
 import { LeadTable } from "./table.js";
 import { Tiles } from "./tiles.js";
 import { ServerClock } from "./time.js";
@@ -54,10 +57,12 @@ class Dashboard {
         menu: (lead, button) => this.#leadMenu(lead, button, false),
     });
     #upload = new Upload(() => this.#refresh.now());
+    #scheduleForm = new ScheduleForm(this.#clock, () => this.#refresh.now());
     #schedules = new Schedules(this.#clock, () => this.#refresh.now());
     #retries = new RetrySettings();
     #jobs = new Jobs(this.#clock);
-    #header = new Header(this.#clock, () => this.#refresh.now());
+    #pauses = new Pauses(this.#clock, () => this.#refresh.now());
+    #header = new Header(this.#clock, this.#pauses, () => this.#refresh.now());
     #refresh = new Refresh({
         work: (signal) => this.#load(signal),
         isLive: () => (this.#summary?.active_calls ?? 0) > 0 || (this.#summary?.due_requests ?? 0) > 0,
@@ -74,7 +79,7 @@ class Dashboard {
         byId("select-all").addEventListener("click", () => this.#selectAll());
         byId("call-selected").addEventListener("click", () => this.#callSelected());
         byId("schedule-selected").addEventListener("click", () => {
-            this.#schedules.plan([...this.#table.selection.keys()], () => this.#table.deselect());
+            this.#scheduleForm.open([...this.#table.selection.keys()], () => this.#table.deselect());
         });
         byId("open-tools").addEventListener("click", ({ currentTarget }) => openMenu(currentTarget, [
             { label: "Scheduled calls", icon: "calendar", action: () => this.#schedules.open() },
@@ -91,6 +96,7 @@ class Dashboard {
         await Promise.all([
             this.#summaryWatch.read("/api/analytics/summary", { signal, fresh: this.#clock.age > CLOCK_CHECK_MS })
                 .then((summary) => summary && this.#showSummary(summary)),
+            this.#pauses.refresh(signal).then((isNew) => isNew && this.#header.showHealth()),
             this.#listWatch.read(this.#listPath, { signal }).then((list) => list && this.#showList(list)),
         ]);
         await Promise.all([this.#details.refresh(signal), this.#jobs.refresh(signal), this.#schedules.refresh(signal)]);
@@ -131,8 +137,9 @@ class Dashboard {
         this.#clock.adopt(summary);
         this.#header.show(summary);
         this.#tiles.show(summary);
-        this.#schedules.lineLimit = summary.line_limit ?? 5;
+        this.#scheduleForm.lineLimit = summary.line_limit ?? 5;
         this.#filters.offerPartners(summary.partners ?? []);
+        this.#pauses.offerPartners(summary.partners ?? []);
         byId("partners").replaceChildren(...(summary.partners ?? []).map((partner) => new Option(partner, partner)));
     }
 

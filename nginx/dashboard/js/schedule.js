@@ -1,12 +1,18 @@
-// Calls for later: planning them, watching them, calling them off; and when a missed lead is tried again.
+// Planning calls for later: to many leads in batches, with a look at who will be called when.
 
 import { get, send } from "./api.js";
-import { FormDialog, confirm, fieldError, prepareDialog, showDialog } from "./dialog.js";
-import { element, pill, reconcile } from "./element.js";
-import { formatCount, formatDuration, humanize, plural, sentenceList } from "./format.js";
+import { FormDialog, fieldError } from "./dialog.js";
+import { element, icon } from "./element.js";
+import { formatCount, formatDuration, plural } from "./format.js";
+import { reasonList } from "./schedules.js";
 import { parseTime } from "./time.js";
-import { toast, toastError } from "./toast.js";
+import { toast } from "./toast.js";
+import { verdicts } from "./upload.js";
+import { reasonWords } from "./words.js";
 
+const PATH = "/api/schedule-bulk-calls";
+const PREVIEW_DELAY_MS = 300;
+const SHOWN_LEADS = 200;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
@@ -36,171 +42,139 @@ export function offerTimes(input, clock) {
     for (const label of document.querySelectorAll("[data-zone]")) label.textContent = zone.label;
 }
 
-/** The schedule form and the list of schedules. `changed()` runs after a change. */
-export class Schedules {
+/** The form that plans calls to many leads. `changed()` runs once a plan was taken. */
+export class ScheduleForm {
     #clock;
     #changed;
     #form = new FormDialog(document.getElementById("schedule-dialog"));
-    #list = document.getElementById("schedules-dialog");
-    #leads = 0;
-    #lineLimit = 5;
+    #leads = [];
+    #timer = null;
+    #asking = null;
+
+    /** How many calls the server makes at once. */
+    lineLimit = 5;
 
     constructor(clock, changed) {
         this.#clock = clock;
         this.#changed = changed;
-        prepareDialog(this.#list);
-        document.querySelector("#schedule-dialog form").addEventListener("input", () => this.#showPlan());
-    }
-
-    /** How many calls the server makes at once. */
-    set lineLimit(limit) {
-        this.#lineLimit = limit;
+        const dialog = document.getElementById("schedule-dialog");
+        dialog.querySelector("form").addEventListener("input", () => this.#show());
+        dialog.addEventListener("close", () => this.#forget());
     }
 
     /** Plans calls for these leads; `done()` runs once the server has taken the plan. */
-    plan(uuids, done) {
+    open(uuids, done) {
         const { zone, now } = this.#clock;
-        this.#leads = uuids.length;
+        this.#leads = uuids;
         document.getElementById("schedule-title").textContent = `Schedule ${plural(uuids.length, "call")}`;
         offerTimes(this.#form.fields.schedule_time, this.#clock);
         this.#form.open({
-            schedule_time: zone.inputValue((now ?? Date.now()) + 10 * MINUTE_MS), parallel_calls: this.#lineLimit, batch_interval: 120,
+            schedule_time: zone.inputValue((now ?? Date.now()) + 10 * MINUTE_MS), parallel_calls: this.lineLimit, batch_interval: 120,
         }, async (values) => {
             const time = this.#clock.zone.fromInput(values.schedule_time);
             const [parallel, interval] = [Number(values.parallel_calls), Number(values.batch_interval)];
             if (!time) throw fieldError("schedule_time", "Choose a day and a time.");
             if (!(Number.isInteger(parallel) && parallel > 0)) throw fieldError("parallel_calls", "Enter a whole number, 1 or more.");
             if (!(Number.isInteger(interval) && interval > 0)) throw fieldError("batch_interval", "Enter whole seconds, 1 or more.");
-            const { body } = await send("POST", "/api/schedule-bulk-calls", {
-                lead_uuids: uuids, schedule_time: time, parallel_calls: parallel, batch_interval: interval,
-            });
+            const { body } = await send("POST", PATH, this.#plan);
             toast(`${plural(body.total_leads, "call")} scheduled for ${this.#clock.zone.format(time)}.`,
                 { details: [`Should be through by ${this.#clock.zone.format(body.estimated_completion)}.`] });
             done();
             this.#changed();
         });
-        this.#showPlan();
+        this.#show();
     }
 
-    /** Opens the list. */
-    async open() {
-        showDialog(this.#list);
-        await this.refresh().catch(toastError);
-    }
-
-    /** Fetches the list again if it is on screen. */
-    async refresh(signal) {
-        if (!this.#list.open) return;
-        const { schedules } = await get("/api/scheduled-bulk-calls", { signal });
-        const note = document.getElementById("schedules-empty");
-        note.hidden = schedules.length > 0;
-        note.textContent = "Nothing is scheduled. Select leads in the table, then choose Schedule.";
-        reconcile(document.getElementById("schedules"), schedules, (schedule) => schedule.schedule_id,
-            () => element("li", { class: "schedule" }), (item, schedule) => this.#showSchedule(item, schedule));
-    }
-
-    #showPlan() {
-        const plan = document.getElementById("schedule-plan");
+    /** What the form says, as the server takes it; null while it is not complete. */
+    get #plan() {
         const { schedule_time: time, parallel_calls: parallel, batch_interval: interval } = this.#form.fields;
         const start = this.#clock.zone.fromInput(time.value);
         const [size, seconds] = [Number(parallel.value), Number(interval.value)];
-        if (!start || !(size > 0) || !(seconds > 0)) return plan.replaceChildren();
-        const { batches, seconds: length } = planOf(this.#leads, size, seconds);
-        const end = this.#clock.zone.iso(parseTime(start).epoch + length * 1000);
-        const entry = (label, value) => element("div", {}, element("dt", {}, label), element("dd", {}, value));
-        plan.replaceChildren(
-            entry("Calls", formatCount(this.#leads)),
-            entry("Batches", batches === 1 ? "1, all at once" : `${formatCount(batches)}, one every ${formatDuration(seconds)}`),
-            entry("Starts", this.#clock.zone.format(start)),
-            entry("Through by about", this.#clock.zone.format(end)));
-        if (size > this.#lineLimit) {
-            plan.append(element("p", { class: "plan__note" }, `There are ${plural(this.#lineLimit, "line")}: the other calls of a batch wait for a free one.`));
-        }
+        if (!start || !(Number.isInteger(size) && size > 0) || !(Number.isInteger(seconds) && seconds > 0)) return null;
+        return { lead_uuids: this.#leads, schedule_time: start, parallel_calls: size, batch_interval: seconds };
     }
 
-    #showSchedule(item, schedule) {
+    #forget() {
+        clearTimeout(this.#timer);
+        this.#asking?.abort();
+        this.#asking = null;
+    }
+
+    // At once what can be computed here, a moment later what only the server knows: who will be called, and when.
+    #show() {
+        this.#forget();
+        const plan = this.#plan;
+        this.#showSummary(plan);
+        if (!plan) return preview().replaceChildren();
+        preview().setAttribute("aria-busy", "true");
+        this.#timer = setTimeout(() => this.#ask(plan), PREVIEW_DELAY_MS);
+    }
+
+    #showSummary(plan, { first_call: first, estimated_completion: end } = {}) {
+        const list = document.getElementById("schedule-plan");
+        if (!plan) return list.replaceChildren();
         const { zone } = this.#clock;
-        const open = ["pending", "running", "paused"].includes(schedule.status);
-        const tone = { running: "live", completed: "good", paused: "warn", pending: "info" }[schedule.status] ?? "quiet";
-        const done = (schedule.dialed ?? 0) + (schedule.skipped ?? 0);
-        const counts = [
-            [`${formatCount(schedule.dialed ?? 0)} dialed`, true], [`${formatCount(schedule.reached)} reached`, schedule.reached],
-            [`${formatCount(schedule.skipped)} skipped`, schedule.skipped], [`${formatCount(schedule.waiting)} waiting`, schedule.waiting],
-        ].filter(([, isShown]) => isShown).map(([text]) => text);
-        item.replaceChildren(
-            element("div", { class: "schedule__head" },
-                element("h3", {}, `${plural(schedule.total_leads, "call")}, ${zone.format(schedule.scheduled_time)}`),
-                pill({ label: humanize(schedule.status), tone })),
-            element("progress", { max: schedule.total_leads || 1, value: done, "aria-label": `${done} of ${schedule.total_leads} done` }),
-            element("p", { class: "schedule__counts" }, counts.join(" · ")),
-            element("p", { class: "schedule__facts" },
-                `${plural(schedule.parallel_calls, "call")} at a time, a batch every ${formatDuration(schedule.batch_interval)}. `
-                + (open && schedule.estimated_completion ? `Through by about ${zone.format(schedule.estimated_completion)}.` : `Created ${zone.format(schedule.created_at)}.`)),
-            open ? element("button", { class: "btn btn--small", type: "button", on: { click: () => this.#cancel(schedule) } }, "Cancel the rest") : "");
-    }
-
-    async #cancel(schedule) {
-        const sure = await confirm({
-            title: "Cancel this schedule?",
-            text: "Calls that are not dialed yet are cancelled. Calls in progress go on.",
-            action: "Cancel the rest",
-        });
-        if (!sure) return;
-        try {
-            const { body } = await send("POST", `/api/cancel-bulk-schedule/${encodeURIComponent(schedule.schedule_id)}`);
-            if (body.cancelled) toast(`${plural(body.not_dialed ?? 0, "call")} cancelled, ${formatCount(body.already_dialed ?? 0)} were already dialed.`);
-            else toast("This schedule was already over.", { tone: "info" });
-        } catch (error) {
-            toastError(error);
+        const { parallel_calls: size, batch_interval: interval, schedule_time: start } = plan;
+        const { batches, seconds } = planOf(this.#leads.length, size, interval);
+        const entry = (label, value) => element("div", {}, element("dt", {}, label), element("dd", {}, value));
+        list.replaceChildren(
+            entry("Calls", formatCount(this.#leads.length)),
+            entry("Batches", batches === 1 ? "1, all at once" : `${formatCount(batches)}, one every ${formatDuration(interval)}`),
+            entry(first ? "First call" : "Starts", zone.format(first ?? start)),
+            entry("Through by about", zone.format(end ?? zone.iso(parseTime(start).epoch + seconds * 1000))));
+        if (size > this.lineLimit) {
+            list.append(element("p", { class: "plan__note" }, `There are ${plural(this.lineLimit, "line")}: the other calls of a batch wait for a free one.`));
         }
-        await this.refresh().catch(toastError);
-        this.#changed();
-    }
-}
-
-/** The form for how often, and after how long, a missed lead is called again. */
-export class RetrySettings {
-    #form = new FormDialog(document.getElementById("retry-dialog"));
-
-    constructor() {
-        document.querySelector("#retry-dialog form").addEventListener("input", () => this.#showSentence());
     }
 
-    /** Opens with the settings in force. */
-    async open() {
-        let settings;
+    async #ask(plan) {
+        const asking = new AbortController();
+        this.#asking = asking;
         try {
-            settings = await get("/api/retry-config");
+            if (!await knowsPreview()) return;
+            const { body } = await send("POST", `${PATH}?dry_run=true`, plan, { signal: asking.signal });
+            this.#showSummary(plan, body);
+            this.#showPreview(body);
         } catch (error) {
-            return toastError(error);
+            if (asking.signal.aborted) return;
+            preview().replaceChildren(element("p", { class: "note", data: { tone: "warn" } }, icon("warning"), element("span", {}, error.message)));
+        } finally {
+            if (!asking.signal.aborted) preview().removeAttribute("aria-busy");
         }
-        this.#form.open({ ...settings, retry_intervals: settings.retry_intervals.join(", ") }, async (values) => {
-            const intervals = parseIntervals(values.retry_intervals);
-            if (!intervals) throw fieldError("retry_intervals", "Enter numbers separated by commas, such as 1, 4, 24.");
-            const count = Number(values.max_retry_count);
-            if (values.max_retry_count === "" || !Number.isInteger(count) || count < 0) throw fieldError("max_retry_count", "Enter a whole number, 0 or more.");
-            await send("POST", "/api/retry-config", { max_retry_count: count, retry_intervals: intervals, retry_units: values.retry_units });
-            toast("The retry settings were saved.");
-        });
-        this.#showSentence();
     }
 
-    #showSentence() {
-        const { max_retry_count: count, retry_intervals: list, retry_units: units } = this.#form.fields;
-        const intervals = parseIntervals(list.value);
-        document.getElementById("retry-sentence").textContent = intervals ? retrySentence(Number(count.value), intervals, units.value) : "";
+    #showPreview({ will_be_called: called, will_not_be_called: left, reasons = {}, leads = [] }) {
+        const sentences = Object.fromEntries(leads.filter(({ code, error }) => code && error).map(({ code, error }) => [code, error]));
+        preview().replaceChildren(...[
+            verdicts([
+                ["good", called, "will be called"],
+                left ? ["bad", left, "will not be called"] : null,
+            ]),
+            left ? element("ul", { class: "reasons" }, reasonList(reasons, sentences)) : null,
+            leads.length ? element("details", { class: "disclosure" }, element("summary", {}, "Each lead's time"), this.#times(leads)) : null,
+        ].filter(Boolean));
+    }
+
+    #times(leads) {
+        const { zone } = this.#clock;
+        // Those that will not be called first: they are why somebody looks.
+        const rows = [...leads].sort((one, other) => Boolean(one.planned_time) - Boolean(other.planned_time)).slice(0, SHOWN_LEADS);
+        return element("div", { class: "mini-table" }, element("table", {},
+            element("thead", {}, element("tr", {}, ["Lead", "Planned"].map((label) => element("th", { scope: "col" }, label)))),
+            element("tbody", {}, rows.map(({ name, planned_time: time, timezone, error, code }) => element("tr", {},
+                element("td", {}, name || "Without a name"),
+                element("td", {}, time ? zone.formatBeside(time, timezone) : error ?? reasonWords(code)))))),
+        leads.length > rows.length ? element("p", { class: "field__hint" }, `And ${formatCount(leads.length - rows.length)} more.`) : null);
     }
 }
 
-/** `"1, 4, 24"` → `[1, 4, 24]`, or null if that is not a list of positive numbers. */
-export function parseIntervals(text) {
-    const numbers = text.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
-    return numbers.every((number) => Number.isFinite(number) && number > 0) ? numbers : null;
+// A server without the preview would take the question for the plan itself, so its own description is asked first.
+let previewIsKnown = null;
+async function knowsPreview() {
+    previewIsKnown ??= JSON.stringify((await get("/api/openapi.json")).paths[PATH]).includes("dry_run");
+    return previewIsKnown;
 }
 
-/** What the retry settings mean, in a sentence; the last waiting time is used again when there are more retries. */
-export function retrySentence(count, intervals, units) {
-    if (!(count > 0)) return "A lead that was not reached is not called again.";
-    const waits = Array.from({ length: Math.min(count, 6) }, (_, index) => intervals[Math.min(index, intervals.length - 1)]);
-    return `Called again ${sentenceList(waits.map((wait) => `${wait}`))} ${units} after the miss before, ${plural(count, "time")} at most.`;
+function preview() {
+    return document.getElementById("schedule-preview");
 }

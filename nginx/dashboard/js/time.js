@@ -55,6 +55,15 @@ export class Zone {
         return time ? `${clock(time)} ${this.#labelOf(time)}` : NOTHING;
     }
 
+    /** `15 Jan 2025, 7:30 PM IST (9:00 AM there)`: the second time for a lead whose clock differs from ours. */
+    formatBeside(iso, timezone) {
+        const time = parseTime(iso);
+        if (!time) return NOTHING;
+        const ours = this.format(this.iso(time.epoch));
+        const there = timezone && clock(parseTime(new Zone(timezone, timezone, time.offset).iso(time.epoch)));
+        return there && there !== clock(parseTime(this.iso(time.epoch))) ? `${ours} (${there} there)` : ours;
+    }
+
     /** A moment (unix milliseconds) as ISO text with the offset this zone has at that moment. */
     iso(epoch) {
         const offset = this.#offsetAt(epoch);

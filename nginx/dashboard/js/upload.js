@@ -199,7 +199,8 @@ function problems({ rows_read: read, rows_added: added, duplicates = 0 }) {
     return Math.max(0, read - added - duplicates);
 }
 
-function verdicts(list) {
+/** Counts with what they count, `[tone, count, label]`; null is left out. */
+export function verdicts(list) {
     return element("ul", { class: "verdicts" }, list.filter(Boolean).map(([tone, count, label]) =>
         element("li", { class: "verdict", data: { tone: count ? tone : "quiet" } },
             element("strong", {}, formatCount(count)), element("span", {}, label))));

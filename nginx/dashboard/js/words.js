@@ -61,11 +61,52 @@ export function kindWords(kind) {
 const NODES = {
     start: "Started", initiate_call: "Call", check_retry: "Outcome", increment_retry: "Retry",
     whatsapp_fallback: "WhatsApp", email_fallback: "E-mail", end: "Finished",
+    callback: "Callback", opt_out: "Opt-out", opt_in: "Opt-in",
 };
 
 /** The name of a step of the journey. */
 export function nodeWords(node) {
     return NODES[node] ?? humanize(node);
+}
+
+const GUARDS = {
+    completed: "Spoken to", declined: "Declined", opted_out: "Opted out", cancelled: "Cancelled", our_fault: "Not their fault",
+    needs_person: "Needs a person", number_bad: "Number is dead", retry_left: "Retry left", retries_used_up: "Retries used up",
+    whatsapp_possible: "Possible", whatsapp_impossible: "Not possible",
+};
+
+/** Why a way of the journey is taken. */
+export function guardWords(guard) {
+    return GUARDS[guard] ?? humanize(guard);
+}
+
+const DECISIONS = {
+    dial: "Dialed", held: "Held back", not_called: "Not called", put_back: "Put back", unknown: "Outcome not known yet",
+    found: "Found again", callback_promised: "Promised", end: "", missed: "Nobody answered", failed: "Not connected", completed: "Spoken to",
+};
+
+/** What was decided at a step. */
+export function decisionWords(decision) {
+    return DECISIONS[decision] ?? guardWords(decision);
+}
+
+const CHANNELS = { whatsapp: "WhatsApp", email: "E-mail", call: "Call" };
+
+/** The name of a channel, or of what waits in the outbox. */
+export function channelWords(channel) {
+    return CHANNELS[channel] ?? humanize(channel);
+}
+
+const DELIVERIES = {
+    queued: { label: "Queued", tone: "info", meaning: "Waits to be sent" },
+    sending: { label: "Being sent", tone: "live", meaning: "On its way to the provider" },
+    dead: { label: "Not delivered", tone: "bad", meaning: "Given up after repeated failures" },
+    cancelled: { label: "Called off", tone: "quiet", meaning: "Not sent, because it is not wanted any more" },
+};
+
+/** The pill of something in the outbox. */
+export function deliveryWords(state) {
+    return DELIVERIES[state] ?? { label: humanize(state), tone: "quiet", meaning: "" };
 }
 
 const JOBS = {
@@ -93,6 +134,21 @@ export function factLabel(field) {
     return FACTS[field] ?? humanize(field);
 }
 
+// Why somebody is not called: the words of the one gate, and of what can happen to a planned call.
+const REASONS = {
+    opted_out: "asked not to be contacted", declined: "declined during a call", number_invalid: "number does not exist",
+    no_consent: "no recorded consent, which their country requires", call_in_progress: "on a call already",
+    outside_calling_hours: "outside calling hours", attempts_used_up: "all attempts used up",
+    called_too_recently: "called only a short time ago", contacted_too_often: "called as often as the limits allow",
+    no_free_line: "no free line", paused: "calls were paused", completed: "spoken to already", deleted: "deleted",
+    superseded: "another call came first", schedule_cancelled: "called off",
+};
+
+/** Why a call is not made, as it stands after a number of leads. */
+export function reasonWords(code, sentence = null) {
+    return REASONS[code] ?? sentence ?? humanize(code).toLowerCase();
+}
+
 const INTEGRATIONS = { vapi: "voice calling", whatsapp: "WhatsApp", email: "e-mail", sheets: "Google Sheets" };
 
 /** The name of an outside system, as it stands inside a sentence. */
@@ -105,6 +161,19 @@ const COLUMNS = { name: "Name", number: "Phone number", email: "E-mail", whatsap
 /** The label of a column of an upload. */
 export function columnLabel(column) {
     return COLUMNS[column] ?? humanize(column);
+}
+
+/** What is paused, until when and why, in one sentence. */
+export function pauseSentence({ partner, reason, until }, zone) {
+    const whose = partner ? `Calls to leads of ${partner} are paused` : "Calls are paused";
+    const end = until ? ` until ${zone.format(until)}` : "";
+    return reason ? `${whose}${end}: ${reason}` : `${whose}${end}.`;
+}
+
+/** How to find out whether what the server stopped for is over; null when a person paused. */
+export function testCallHint({ reason }) {
+    return /failed for technical reasons/.test(reason ?? "")
+        ? "Call one lead to test: a call that gets through shows that the cause is gone." : null;
 }
 
 /** What a bulk call did, in one sentence. */
