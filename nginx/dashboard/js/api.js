@@ -1,6 +1,7 @@
 // The server's HTTP API. Every failure becomes an `APIError` whose message is a sentence for a person.
 
 const TIMEOUT_MS = 20_000;
+const FILE_TIMEOUT_MS = 120_000;
 
 /** A request that did not succeed. `status` is 0 when the server could not be reached at all. */
 export class APIError extends Error {
@@ -29,6 +30,18 @@ export async function send(method, path, content = {}, { headers = {}, signal } 
         body: method === "DELETE" ? undefined : JSON.stringify(content),
     });
     return { body, status };
+}
+
+/** Fetches a file as a blob. */
+export async function fetchFile(path) {
+    let response;
+    try {
+        response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(FILE_TIMEOUT_MS) });
+        if (response.ok) return await response.blob();
+    } catch (error) {
+        throw unreachable(error);
+    }
+    throw refusal(response.status, parse(await response.text()));
 }
 
 /** A resource that is read again and again, and says when it did not change since the last time. */

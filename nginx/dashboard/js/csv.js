@@ -12,16 +12,37 @@ export function csvFile(rows) {
     return "\uFEFF" + rows.map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
 }
 
-/** The text of a file, in the character sets the server reads too: UTF-16 with its mark, UTF-8, else what Excel writes. */
+/**
+ * The text of a file, in the character sets that the server reads too.
+ *
+ * UTF-16 is told by its mark or by the zeros of its first letters; otherwise each line is UTF-8, or else what Excel writes.
+ */
 export function decodeText(bytes) {
-    const [first, second] = bytes;
-    if (first === 0xFF && second === 0xFE) return new TextDecoder("utf-16le").decode(bytes);
-    if (first === 0xFE && second === 0xFF) return new TextDecoder("utf-16be").decode(bytes);
+    const zeros = [...bytes.subarray(0, 4)].map((byte) => (byte === 0 ? "0" : "x")).join("");
+    if ((bytes[0] === 0xFF && bytes[1] === 0xFE) || zeros === "x0x0") return new TextDecoder("utf-16le").decode(bytes);
+    if ((bytes[0] === 0xFE && bytes[1] === 0xFF) || zeros === "0x0x") return new TextDecoder("utf-16be").decode(bytes);
+    const strict = new TextDecoder("utf-8", { fatal: true });
     try {
-        return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+        return strict.decode(bytes);
     } catch {
-        return new TextDecoder("windows-1252").decode(bytes);
+        return lines(bytes).map((line) => {
+            try {
+                return strict.decode(line);
+            } catch {
+                return new TextDecoder("windows-1252").decode(line);
+            }
+        }).join("");
     }
+}
+
+function lines(bytes) {
+    const list = [];
+    for (let start = 0; start < bytes.length;) {
+        const end = bytes.indexOf(0x0A, start) + 1 || bytes.length;
+        list.push(bytes.subarray(start, end));
+        start = end;
+    }
+    return list;
 }
 
 /** Reads a CSV text into records `{line, cells}`, where `line` is the line of the file the record starts on. */

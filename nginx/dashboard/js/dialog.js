@@ -118,12 +118,14 @@ const confirmDialog = document.getElementById("confirm-dialog");
 let answer = () => {};
 prepareDialog(confirmDialog, () => answer(confirmDialog.returnValue === "yes"));
 
-/** Asks before something that cannot be undone; resolves to whether to go on. */
-export function confirm({ title, text, action }) {
+/** Asks before something that cannot be undone, or that is larger than a slip; resolves to whether to go on. */
+export function confirm({ title, text, action, isDestructive = true }) {
     document.getElementById("confirm-title").textContent = title;
     document.getElementById("confirm-text").textContent = text;
     const button = document.getElementById("confirm-action");
     button.textContent = action;
+    button.classList.toggle("btn--danger", isDestructive);
+    button.classList.toggle("btn--primary", !isDestructive);
     button.value = "yes";
     confirmDialog.returnValue = "";
     showDialog(confirmDialog);

@@ -1,7 +1,9 @@
 // The journey of a lead, drawn: the steps and ways that the server names, and those that one lead has taken.
 
 import { get } from "./api.js";
+import { prepareDialog, showDialog } from "./dialog.js";
 import { drawing } from "./element.js";
+import { toastError } from "./toast.js";
 import { guardWords, nodeWords } from "./words.js";
 
 const LANE = 112;
@@ -15,6 +17,19 @@ let graph = null;
 export async function journeyGraph() {
     graph ??= await get("/api/journey");
     return graph;
+}
+
+const dialog = document.getElementById("journey-dialog");
+prepareDialog(dialog);
+
+/** Shows the journey of every lead, in its dialog. */
+export async function openJourney() {
+    try {
+        document.getElementById("journey").replaceChildren(drawJourney(await journeyGraph()));
+        showDialog(dialog);
+    } catch (error) {
+        toastError(error);
+    }
 }
 
 /**

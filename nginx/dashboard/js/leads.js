@@ -7,6 +7,9 @@ import { offerTimes } from "./schedule.js";
 import { toast, toastError } from "./toast.js";
 import { bulkCallSentence, reasonCounts } from "./words.js";
 
+/** More calls than this are asked about once more: it is real people who are called. */
+const LARGE_CALL = 25;
+
 /** The path of one lead's resource. */
 export function leadPath(uuid, resource = "") {
     return `/api/leads/${encodeURIComponent(uuid)}${resource && `/${resource}`}`;
@@ -41,6 +44,11 @@ export class LeadActions {
 
     /** Calls all of these leads; returns whether the server took the request. */
     async callAll(uuids) {
+        if (uuids.length > LARGE_CALL && !await confirm({
+            title: `Call ${plural(uuids.length, "lead")} now?`,
+            text: "They are called one after another, as lines are free and their calling hours allow.",
+            action: `Call ${plural(uuids.length, "lead")}`, isDestructive: false,
+        })) return false;
         try {
             const { body } = await send("POST", "/api/leads/bulk-call", { lead_uuids: uuids });
             const reasons = reasonCounts(body.errors ?? []);

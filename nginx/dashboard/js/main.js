@@ -2,11 +2,13 @@
 
 import { APIError, Watch, get } from "./api.js";
 import { Details } from "./details.js";
+import { saveFromServer } from "./download.js";
 import { element } from "./element.js";
 import { Filters } from "./filters.js";
 import { formatCount, plural } from "./format.js";
 import { Header } from "./header.js";
 import { Jobs } from "./jobs.js";
+import { openJourney } from "./journey.js";
 import { LeadActions } from "./leads.js";
 import { openMenu } from "./menu.js";
 import { Pauses } from "./pause.js";
@@ -84,7 +86,10 @@ class Dashboard {
         byId("open-tools").addEventListener("click", ({ currentTarget }) => openMenu(currentTarget, [
             { label: "Scheduled calls", icon: "calendar", action: () => this.#schedules.open() },
             { label: "Retries", icon: "clock", action: () => this.#retries.open() },
+            { label: "Journey of a lead", icon: "route", action: () => openJourney() },
             { label: "Background jobs", icon: "gear", action: () => this.#jobs.open() },
+            null,
+            { label: "Opt-outs as CSV", icon: "download", action: () => saveFromServer("/api/opt-outs/export.csv", "opt-outs.csv") },
         ]));
         addEventListener("keydown", (event) => this.#shortcut(event));
         this.#showQuestion();

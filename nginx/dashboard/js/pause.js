@@ -4,7 +4,7 @@ import { Watch, send } from "./api.js";
 import { FormDialog } from "./dialog.js";
 import { element, icon } from "./element.js";
 import { toast, toastError } from "./toast.js";
-import { pauseSentence, testCallHint } from "./words.js";
+import { breakerHint, pauseSentence } from "./words.js";
 
 const PATH = "/api/pause";
 
@@ -52,7 +52,7 @@ export class Pauses {
         }));
         if (paused) {
             list.unshift({
-                key: "paused", tone: "warn", text: pauseSentence(this.#state, this.#clock.zone), hint: testCallHint(this.#state),
+                key: "paused", tone: this.#state.test_call ? "bad" : "warn", text: pauseSentence(this.#state, this.#clock.zone), hint: breakerHint(this.#state),
                 action: ["Resume calls", () => this.#resume()],
             });
         }

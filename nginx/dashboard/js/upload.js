@@ -1,15 +1,17 @@
 // Uploading a CSV: choose, look at what the server made of it, import, see the result.
 
-import { upload } from "./api.js";
-import { csvFile, decodeText, parseCSV } from "./csv.js";
+import { get, upload } from "./api.js";
 import { prepareDialog, showDialog } from "./dialog.js";
+import { saveFile } from "./download.js";
 import { element, icon } from "./element.js";
 import { formatCount, formatPhone, plural, sentenceList } from "./format.js";
+import { toast } from "./toast.js";
 import { columnLabel } from "./words.js";
 
 const PATH = "/api/leads/bulk-upload";
 const PREVIEW_COLUMNS = ["name", "number", "email", "whatsapp_number", "partner"];
 const SHOWN_ERRORS = 100;
+const COUNT_MS = 700;
 
 /** The upload dialog. `changed()` runs after rows were added. */
 export class Upload {
@@ -105,17 +107,18 @@ export class Upload {
             errors.length ? this.#errorsSection(file, answer) : null,
             answer.preview?.length ? previewSection(answer.preview, good) : null,
         ], this.#button("Choose another file", () => this.#choose()),
-        this.#button(good ? `Import ${plural(good, "lead")}` : "Nothing to import", () => this.#import(file), "btn--primary"));
+        this.#button(good ? `Import ${plural(good, "lead")}` : "Nothing to import", () => this.#import(file, good), "btn--primary"));
         const confirm = this.#foot.lastElementChild;
         confirm.disabled = good === 0;
         confirm.id = "upload-confirm";
         confirm.focus();
     }
 
-    async #import(file) {
+    async #import(file, rows) {
         this.#isImporting = true;
         this.#progress(`Importing ${file.name}`);
-        this.#transfer = upload(PATH, file, (share) => this.#showProgress(share));
+        const counting = this.#countStored(rows, await countLeads());
+        this.#transfer = upload(PATH, file, () => {});
         try {
             const answer = await this.#transfer.promise;
             this.#isImporting = false;
@@ -125,8 +128,21 @@ export class Upload {
             this.#isImporting = false;
             this.#choose(`${error.message} Uploading the same file again is safe: rows that were stored are recognised.`);
         } finally {
+            clearInterval(counting);
             this.#transfer = null;
         }
+    }
+
+    // Rows are stored while the file arrives: how many leads there are says how far it is.
+    #countStored(rows, before) {
+        return setInterval(async () => {
+            const stored = Math.min(rows, await countLeads() - before);
+            const bar = document.getElementById("upload-bar");
+            if (!bar || !(stored > 0)) return;
+            bar.max = rows;
+            bar.value = stored;
+            document.getElementById("upload-share").textContent = `· ${formatCount(stored)} of ${formatCount(rows)}`;
+        }, COUNT_MS);
     }
 
     #showResult(file, answer) {
@@ -164,14 +180,20 @@ export class Upload {
         return element("section", { class: "upload__section" },
             element("div", { class: "upload__section-head" },
                 element("h3", {}, "Rows with a problem"),
-                element("button", { class: "btn btn--small", type: "button", id: "download-rejected", on: { click: () => downloadRejected(file, errors) } },
+                element("button", { class: "btn btn--small", type: "button", id: "download-rejected", on: { click: ({ currentTarget }) => downloadRejected(file, errors, currentTarget) } },
                     icon("download"), "Download as CSV")),
             element("div", { class: "mini-table" }, element("table", {},
                 element("thead", {}, element("tr", {}, ["Line", "Column", "Problem"].map((label) => element("th", { scope: "col" }, label)))),
                 element("tbody", {}, rows))),
-            hidden > 0 || answer.errors_truncated
-                ? element("p", { class: "field__hint" }, hidden > 0 ? `And ${formatCount(hidden)} more, all in the download.` : "There are more: only the first ones are listed.") : null);
+            hidden > 0 ? element("p", { class: "field__hint" }, `And ${formatCount(hidden)} more, all in the download.`) : null,
+            answer.errors_truncated ? element("p", { class: "note", data: { tone: "warn" } }, icon("warning"), element("span", {},
+                `Only the first ${formatCount(errors.length)} problems are listed, here and in the download. So many usually have one cause: look at the columns.`)) : null);
     }
+}
+
+// NaN when nobody answers: no number is then shown.
+async function countLeads() {
+    return get("/api/analytics/summary").then(({ total }) => total, () => NaN);
 }
 
 /** Where a file is dropped or chosen; also the heart of the empty page. */
@@ -225,14 +247,23 @@ function previewSection(rows, total) {
                 columns.map((column) => element("td", {}, column.endsWith("number") ? formatPhone(row[column]) : row[column] ?? ""))))))));
 }
 
-/** The rejected rows as they were in the file, each with its line and what is wrong, ready to be mended and sent again. */
-async function downloadRejected(file, errors) {
-    const records = parseCSV(decodeText(new Uint8Array(await file.arrayBuffer())));
-    const header = records[0]?.cells ?? [];
-    const byLine = new Map(records.map((record) => [record.line, record.cells]));
-    const rows = errors.map(({ line, error }) => [...header.map((_, index) => byLine.get(line)?.[index] ?? ""), line, error]);
-    const content = csvFile([[...header, "line", "problem"], ...rows]);
-    const address = URL.createObjectURL(new Blob([content], { type: "text/csv" }));
-    element("a", { href: address, download: `${file.name.replace(/\.csv$/i, "")}-rejected.csv` }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 1_000);
+// Beside the page rather than in it: a large file takes a moment.
+function downloadRejected(file, errors, button) {
+    button.disabled = true;
+    button.classList.add("btn--busy");
+    const worker = new Worker(new URL("rejected.js", import.meta.url), { type: "module" });
+    const end = () => {
+        worker.terminate();
+        button.disabled = false;
+        button.classList.remove("btn--busy");
+    };
+    worker.addEventListener("message", ({ data: blob }) => {
+        saveFile(blob, `${file.name.replace(/\.[^.]*$/, "")}-rejected.csv`);
+        end();
+    });
+    worker.addEventListener("error", () => {
+        toast("The list could not be made. The file may have been moved or changed since: choose it again.", { tone: "bad" });
+        end();
+    });
+    worker.postMessage({ file, errors });
 }

@@ -170,10 +170,12 @@ export function pauseSentence({ partner, reason, until }, zone) {
     return reason ? `${whose}${end}: ${reason}` : `${whose}${end}.`;
 }
 
-/** How to find out whether what the server stopped for is over; null when a person paused. */
-export function testCallHint({ reason }) {
-    return /failed for technical reasons/.test(reason ?? "")
-        ? "Call one lead to test: a call that gets through shows that the cause is gone." : null;
+/** Why the server stopped by itself, and how to find out whether the cause is gone; null when it did not. */
+export function breakerHint({ test_call: takesTestCall, breaker }) {
+    if (!takesTestCall) return null;
+    const percent = breaker?.failure_percent;
+    return `${percent ? `Calls stop by themselves when ${percent}% of the last ${breaker.latest_calls} fail. ` : ""}`
+        + "To test, call one lead: a call that gets through ends the pause.";
 }
 
 /** What a bulk call did, in one sentence. */
