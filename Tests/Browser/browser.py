@@ -19,6 +19,35 @@ document.addEventListener("securitypolicyviolation", (event) =>
     window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
 
+# Every visible text outside drawings with its contrast to what lies behind it (WCAG 2.2, 1.4.3), where that is too little.
+FAINT = """
+const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+const rgba = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+const over = ([r, g, b, a], under) => [r, g, b].map((part, index) => part * a / 255 + under[index] * (1 - a / 255));
+const ground = (node) => {
+    if (!node) return [255, 255, 255];
+    const colour = rgba(getComputedStyle(node).backgroundColor);
+    return colour[3] === 255 ? colour.slice(0, 3) : over(colour, ground(node.matches("dialog") ? document.body : node.parentElement));
+};
+const light = (colour) => colour.map((part) => part / 255).map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+const faint = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || node.closest(":disabled, .visually-hidden, option, svg")) continue;
+    if (document.querySelector("dialog[open]") && !node.closest("dialog[open], .toasts, .menu")) continue;
+    const style = getComputedStyle(node);
+    const behind = ground(node);
+    const [one, other] = [light(over(rgba(style.color), behind)), light(behind)];
+    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    const size = parseFloat(style.fontSize);
+    if (contrast < (size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5))
+        faint.push(`${contrast.toFixed(2)} ${node.className} "${walker.currentNode.data.trim().slice(0, 30)}"`);
+}
+return faint;
+"""
+
 
 def start():
     """Returns a WebDriver with the desktop size of the dashboard."""
@@ -49,3 +78,8 @@ def complaints(driver):
     errors = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     errors += driver.execute_script("return window.violations.splice(0)")
     return errors + driver.execute_script("return window.alerts.splice(0)")
+
+
+def faint(driver):
+    """Returns the visible texts that are too faint to read, each with its contrast."""
+    return driver.execute_script(FAINT)

@@ -45,7 +45,7 @@ export class Details {
         try {
             await this.refresh();
         } catch (error) {
-            this.#part("body").replaceChildren(element("p", { class: "note", data: { tone: "bad" }, role: "alert" }, icon("warning"), element("span", {}, error.message)));
+            this.#showTrouble(error.message);
         }
     }
 
@@ -69,7 +69,8 @@ export class Details {
         } catch (error) {
             // Somebody deleted the lead: that is news about the lead, not trouble with the connection.
             if (error instanceof APIError && error.status === 404) {
-                this.#part("body").replaceChildren(element("p", { class: "empty-note" }, "This lead has been deleted."));
+                this.#showTrouble("This lead has been deleted.");
+                this.#part("call").disabled = true;
             } else {
                 throw error;
             }
@@ -83,6 +84,14 @@ export class Details {
 
     #part(name) {
         return this.#root.querySelector(`[data-part=${name}]`);
+    }
+
+    // In the place of the parts, which come back with the next answer.
+    #showTrouble(sentence) {
+        const note = this.#part("trouble");
+        note.replaceChildren(...(sentence ? [icon("warning"), element("span", {}, sentence)] : []));
+        note.hidden = !sentence;
+        this.#part("body").hidden = Boolean(sentence);
     }
 
     #build(name) {
@@ -103,6 +112,7 @@ export class Details {
                     } }, icon("phone"), "Call"),
                     more,
                     element("button", { class: "btn btn--plain btn--icon", type: "button", "aria-label": "Close", on: { click: () => this.#dialog.close() } }, icon("close")))),
+            element("p", { class: "note panel__trouble", data: { tone: "bad", part: "trouble" }, role: "alert", hidden: true }),
             element("div", { class: "panel__body", data: { part: "body" } },
                 element("div", { class: "panel__facts" }, ["analysis", "plan", "contact"].map((part) => element("section", { class: "facts-card", data: { part }, hidden: true }))),
                 element("div", { class: "panel__main" },
@@ -141,6 +151,7 @@ export class Details {
     #show(details) {
         const { lead, contact_info: contact, analysis, call_history: calls = [], journey = [], requests = [], messages = [], outbox = [] } = details;
         this.#lead = lead;
+        this.#showTrouble(null);
         setText(document.getElementById("details-title"), lead.name || "Without a name");
         const call = this.#part("call");
         call.disabled = isOnLine(lead.call_status);

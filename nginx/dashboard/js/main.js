@@ -94,7 +94,6 @@ class Dashboard {
         addEventListener("keydown", (event) => this.#shortcut(event));
         this.#showQuestion();
         this.#refresh.now();
-        this.#showVersion();
     }
 
     async #load(signal) {
@@ -104,7 +103,7 @@ class Dashboard {
             this.#pauses.refresh(signal).then((isNew) => isNew && this.#header.showHealth()),
             this.#listWatch.read(this.#listPath, { signal }).then((list) => list && this.#showList(list)),
         ]);
-        await Promise.all([this.#details.refresh(signal), this.#jobs.refresh(signal), this.#schedules.refresh(signal)]);
+        await Promise.all([this.#showVersion(signal), this.#details.refresh(signal), this.#jobs.refresh(signal), this.#schedules.refresh(signal)]);
     }
 
     get #listPath() {
@@ -187,12 +186,13 @@ class Dashboard {
     #showState({ error, retryInSeconds }) {
         if (!error) return this.#header.showTrouble(null);
         const again = `trying again in ${plural(retryInSeconds, "second")}.`;
+        const stale = this.#list ? " What you see may be out of date." : "";
         if (error instanceof APIError && !error.isUnreachable) {
             byId("table-card").removeAttribute("aria-busy");
-            return this.#header.showTrouble({ title: "Server trouble", text: `${error.message} What you see may be out of date, ${again}` });
+            return this.#header.showTrouble({ title: "Server trouble", text: `${error.message}${stale} The page is ${again}` });
         }
         if (!(error instanceof APIError)) console.error(error);
-        this.#header.showTrouble({ title: "Connection lost", text: `Connection lost, ${again} What you see may be out of date.` });
+        this.#header.showTrouble({ title: "Connection lost", text: `Connection lost, ${again}${stale}` });
     }
 
     #showSelection() {
@@ -268,13 +268,10 @@ class Dashboard {
         }
     }
 
-    async #showVersion() {
-        try {
-            const { version, last_updated: updated } = await get("/api/version");
-            byId("version").textContent = `Presales ${version}, ${updated}`;
-        } catch (error) {
-            if (!error.isUnreachable) toastError(error);
-        }
+    async #showVersion(signal) {
+        if (byId("version").textContent) return;
+        const { version, last_updated: updated } = await get("/api/version", { signal });
+        byId("version").textContent = `Presales ${version}, ${updated}`;
     }
 }
 
