@@ -70,7 +70,8 @@ export class Schedules {
         item.querySelector(".schedule__counts").textContent = [
             [`${formatCount(dialed)} dialed`, true], [`${formatCount(reached)} reached`, reached],
             [`${formatCount(skipped)} not called`, skipped],
-            [isOpen ? `${formatCount(waiting)} waiting` : `${formatCount(waiting)} called off`, waiting],
+            [`${formatCount(waiting)} waiting`, waiting],
+            [`${formatCount(total - dialed - skipped)} called off`, status === "cancelled"],
         ].filter(([, isShown]) => isShown).map(([text]) => text).join(" · ");
         item.querySelector(".reasons").replaceChildren(...reasonList(schedule.skipped_reasons ?? {}));
         item.querySelector(".schedule__facts").textContent =

@@ -167,10 +167,9 @@ export class LeadTable {
 
     #moment(iso, remark) {
         if (!iso) return remark ? [element("span", { class: "row__sub" }, remark)] : [];
-        const { zone } = this.#clock;
+        const { zone, now } = this.#clock;
         return [
-            element("time", { class: "row__time", datetime: iso, title: zone.format(iso) },
-                element("span", {}, zone.formatDay(iso), ", "), element("span", {}, zone.formatClock(iso))),
+            element("time", { class: "row__time", datetime: iso, title: zone.format(iso) }, zone.formatShort(iso, now)),
             remark && element("span", { class: "row__sub" }, remark),
         ].filter(Boolean);
     }

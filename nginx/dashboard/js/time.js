@@ -43,16 +43,12 @@ export class Zone {
         return time ? `${day(time)}, ${clock(time)} ${this.#labelOf(time)}` : NOTHING;
     }
 
-    /** `15 Jan 2025` */
-    formatDay(iso) {
+    /** `15 Jan, 10:00 AM IST`; with the year when it is not that of `now`. */
+    formatShort(iso, now) {
         const time = parseTime(iso);
-        return time ? day(time) : NOTHING;
-    }
-
-    /** `10:00 AM IST` */
-    formatClock(iso) {
-        const time = parseTime(iso);
-        return time ? `${clock(time)} ${this.#labelOf(time)}` : NOTHING;
+        if (!time) return NOTHING;
+        const isThisYear = now !== null && parseTime(this.iso(now)).year === time.year;
+        return `${isThisYear ? `${time.day} ${MONTHS[time.month - 1]}` : day(time)}, ${clock(time)} ${this.#labelOf(time)}`;
     }
 
     /** `15 Jan 2025, 7:30 PM IST (9:00 AM there)`: the second time for a lead whose clock differs from ours. */

@@ -174,7 +174,7 @@ export function pauseSentence({ partner, reason, until }, zone) {
 export function breakerHint({ test_call: takesTestCall, breaker }) {
     if (!takesTestCall) return null;
     const percent = breaker?.failure_percent;
-    return `${percent ? `Calls stop by themselves when ${percent}% of the last ${breaker.latest_calls} fail. ` : ""}`
+    return `${percent ? `Calls stop by themselves when ${percent}% of the last ${breaker.latest_calls} calls fail. ` : ""}`
         + "To test, call one lead: a call that gets through ends the pause.";
 }
 
