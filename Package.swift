@@ -35,6 +35,16 @@ let package = Package(
             path: "Core/System/CSQLite",
             providers: [.apt(["libsqlite3-dev"])]
         ),
+        .systemLibrary(
+            name: "CMinizip",
+            path: "Core/System/CMinizip",
+            providers: [.apt(["libminizip-dev", "zlib1g-dev"])]
+        ),
+        .target(
+            name: "CExpat",
+            path: "Core/System/CExpat",
+            linkerSettings: [.linkedLibrary("expat")]
+        ),
         .target(
             name: "CPhoneNumber",
             path: "Core/System/CPhoneNumber",
@@ -43,7 +53,7 @@ let package = Package(
         .target(
             name: "Core",
             dependencies: [
-                "CFastCGI", "CCurl", "CSQLite", "CPhoneNumber",
+                "CFastCGI", "CCurl", "CSQLite", "CPhoneNumber", "CMinizip", "CExpat",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

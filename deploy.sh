@@ -12,7 +12,8 @@ readonly TIMERS=(call-orchestrator call-reconciler)
 declare -A PERIODS=([call-orchestrator]=30 [call-reconciler]=600)
 
 readonly BUILD_PACKAGES=(
-    libfcgi-dev libcurl4-openssl-dev libsqlite3-dev libphonenumber-dev libstdc++-12-dev tzdata
+    libfcgi-dev libcurl4-openssl-dev libsqlite3-dev libphonenumber-dev libminizip-dev zlib1g-dev libexpat1-dev
+    libstdc++-12-dev tzdata
 )
 readonly RUN_PACKAGES=(nginx spawn-fcgi multiwatch curl)
 readonly TEST_PACKAGES=(python3 python3-venv python3-selenium chromium chromium-driver openssl shellcheck)

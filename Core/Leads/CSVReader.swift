@@ -6,53 +6,10 @@
 /// UTF-8, UTF-16 and Windows-1252 are told apart (see ``TextDecoder``). Memory is bounded by the
 /// limits, whatever the input. After an error the reader must not be fed again.
 public struct CSVReader {
-    /// How large a file's parts may be; beyond them reading stops with a ``Failure``.
-    public struct Limits: Sendable {
-        /// Bytes of UTF-8 in one field.
-        public var fieldBytes = 16 * 1024
-        /// Bytes of UTF-8 in all fields of one row together.
-        public var rowBytes = 64 * 1024
-        /// Fields in one row.
-        public var columns = 256
-
-        /// Creates the limits that suit a list of people.
-        public init() {}
-    }
-
-    /// One record of the file.
-    public struct Row: Sendable {
-        /// The physical line, counted from 1, in which the record starts.
-        public fileprivate(set) var line = 1
-        fileprivate var bytes: [UInt8] = []
-        /// Where each field ends in `bytes`.
-        fileprivate var ends: [Int] = []
-
-        /// How many fields the row has, at least one.
-        public var count: Int { ends.count }
-
-        /// The text of the field at `column`, counted from 0; empty beyond the last one.
-        public subscript(column: Int) -> String {
-            String(decoding: bytes[range(of: column)], as: UTF8.self)
-        }
-
-        /// Whether the field at `column` is missing, empty or only ASCII white space.
-        public func isBlank(_ column: Int) -> Bool {
-            bytes[range(of: column)].allSatisfy { $0 == UInt8(ascii: " ") || (9...13).contains($0) }
-        }
-
-        /// Whether every field is blank.
-        public var isBlank: Bool { ends.indices.allSatisfy(isBlank) }
-
-        private func range(of column: Int) -> Range<Int> {
-            guard ends.indices.contains(column) else { return 0..<0 }
-            return (column == 0 ? 0 : ends[column - 1])..<ends[column]
-        }
-    }
-
     /// The character between fields; nil until the first line is known.
     public var separator: Character? { parser.map { Character(Unicode.Scalar($0.separator)) } }
 
-    private let limits: Limits
+    private let limits: TableRow.Limits
     /// The first bytes of the file, until there are enough to tell its encoding.
     private var head: [UInt8] = []
     private var decoder: TextDecoder?
@@ -63,14 +20,14 @@ public struct CSVReader {
     private var text: [UInt8] = []
 
     /// Creates a reader for one file.
-    public init(limits: Limits = Limits()) {
+    public init(limits: TableRow.Limits = TableRow.Limits()) {
         self.limits = limits
     }
 
     /// Reads on, and calls `receive` with each row that is complete.
     ///
     /// - Throws: ``Failure``, or what `receive` throws.
-    public mutating func feed(_ bytes: Span<UInt8>, receive: (Row) throws -> Void) throws {
+    public mutating func feed(_ bytes: Span<UInt8>, receive: (TableRow) throws -> Void) throws {
         // Large chunks are taken in pieces, so that the decoded text is never large.
         let piece = 64 * 1024
         var start = 0
@@ -84,7 +41,7 @@ public struct CSVReader {
     /// Reads the end of the file, and calls `receive` with a last row that no line break ended.
     ///
     /// - Throws: ``Failure``, or what `receive` throws.
-    public mutating func finish(receive: (Row) throws -> Void) throws {
+    public mutating func finish(receive: (TableRow) throws -> Void) throws {
         if decoder == nil { try decideEncoding(receive: receive) }
         text.removeAll(keepingCapacity: true)
         decoder?.finish(into: &text)
@@ -93,13 +50,13 @@ public struct CSVReader {
         try parser?.finish(receive: receive)
     }
 
-    private mutating func read(_ bytes: Span<UInt8>, receive: (Row) throws -> Void) throws {
+    private mutating func read(_ bytes: Span<UInt8>, receive: (TableRow) throws -> Void) throws {
         guard decoder == nil else { return try decode(bytes, receive: receive) }
         for index in bytes.indices { head.append(bytes[index]) }
         if head.count >= FileStart.length { try decideEncoding(receive: receive) }
     }
 
-    private mutating func decideEncoding(receive: (Row) throws -> Void) throws {
+    private mutating func decideEncoding(receive: (TableRow) throws -> Void) throws {
         let start = FileStart(head)
         if let kind = start.binaryKind { throw Failure.notText(kind) }
         decoder = TextDecoder(encoding: start.encoding)
@@ -108,13 +65,13 @@ public struct CSVReader {
         try decode(rest.span, receive: receive)
     }
 
-    private mutating func decode(_ bytes: Span<UInt8>, receive: (Row) throws -> Void) throws {
+    private mutating func decode(_ bytes: Span<UInt8>, receive: (TableRow) throws -> Void) throws {
         text.removeAll(keepingCapacity: true)
         decoder?.decode(bytes, into: &text)
         try parse(text, receive: receive)
     }
 
-    private mutating func parse(_ text: [UInt8], receive: (Row) throws -> Void) throws {
+    private mutating func parse(_ text: [UInt8], receive: (TableRow) throws -> Void) throws {
         if parser != nil {
             try parser?.parse(text, receive: receive)
         } else if firstLine.append(text, limit: limits.rowBytes) {
@@ -122,7 +79,7 @@ public struct CSVReader {
         }
     }
 
-    private mutating func startParser(receive: (Row) throws -> Void) throws {
+    private mutating func startParser(receive: (TableRow) throws -> Void) throws {
         let (separator, rest, line) = firstLine.separated()
         firstLine = FirstLine()
         parser = Parser(separator: separator, line: line, limits: limits)
@@ -132,8 +89,8 @@ public struct CSVReader {
 
 extension CSVReader {
     /// Why a file cannot be read (further).
-    public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
-        /// The file is something else, such as "an Excel workbook".
+    public enum Failure: UnreadableFile, Sendable, Equatable {
+        /// The file is something else, such as "a PNG image".
         case notText(String)
         /// There is a NUL character in the text.
         case nul(line: Int)
@@ -172,7 +129,8 @@ extension CSVReader {
         public var description: String {
             switch self {
             case .notText(let kind):
-                "This file is \(kind), not a CSV file. Save or export it as CSV and upload that."
+                "This file is \(kind), not a list. Save or export the list as a CSV file or as an Excel "
+                    + "workbook (.xlsx) and upload that."
             case .nul(let line):
                 "Line \(line) has a NUL character, so this is not a text file or it is damaged."
             case .fieldTooLong(let line, let limit):
@@ -223,9 +181,7 @@ private struct FileStart {
     }
 
     private static let signatures: [(bytes: [UInt8], kind: String)] = [
-        (Array("PK\u{3}\u{4}".utf8), "an Excel workbook (.xlsx) or another ZIP archive"),
         (Array("PK\u{5}\u{6}".utf8), "an empty ZIP archive"),
-        ([0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook (.xls) or another Office document"),
         ([0x89, 0x50, 0x4E, 0x47], "a PNG image"),
         ([0xFF, 0xD8, 0xFF], "a JPEG image"),
         (Array("GIF8".utf8), "a GIF image"),
@@ -324,8 +280,8 @@ private struct Parser {
     }
 
     let separator: UInt8
-    private let limits: CSVReader.Limits
-    private var row = CSVReader.Row()
+    private let limits: TableRow.Limits
+    private var row = TableRow()
     private var state = State.rowStart
     /// The physical line of the next byte.
     private var line: Int
@@ -333,14 +289,14 @@ private struct Parser {
     /// How long `row.bytes` may become within the current field.
     private var room: Int
 
-    init(separator: UInt8, line: Int, limits: CSVReader.Limits) {
+    init(separator: UInt8, line: Int, limits: TableRow.Limits) {
         self.separator = separator
         self.line = line
         self.limits = limits
         room = min(limits.fieldBytes, limits.rowBytes)
     }
 
-    mutating func parse(_ text: [UInt8], receive: (CSVReader.Row) throws -> Void) throws {
+    mutating func parse(_ text: [UInt8], receive: (TableRow) throws -> Void) throws {
         for byte in text {
             let isBreak = byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
             switch state {
@@ -368,7 +324,7 @@ private struct Parser {
         }
     }
 
-    mutating func finish(receive: (CSVReader.Row) throws -> Void) throws {
+    mutating func finish(receive: (TableRow) throws -> Void) throws {
         switch state {
         case .rowStart: break
         case .quoted: throw CSVReader.Failure.unterminatedQuote(line: row.line)
@@ -390,11 +346,10 @@ private struct Parser {
         state = .fieldStart
     }
 
-    private mutating func endRow(receive: (CSVReader.Row) throws -> Void) throws {
+    private mutating func endRow(receive: (TableRow) throws -> Void) throws {
         try endField()
         try receive(row)
-        row.bytes.removeAll(keepingCapacity: true)
-        row.ends.removeAll(keepingCapacity: true)
+        row.removeFields()
         room = min(limits.fieldBytes, limits.rowBytes)
         state = .rowStart
     }

@@ -1,6 +1,6 @@
 /// One person of an uploaded list, checked and tidied, not stored yet.
 public struct ImportedLead: Sendable, Equatable {
-    /// The physical line of the file in which the row starts, counted from 1.
+    /// Where the row stands in the file, as ``TableRow/line`` counts.
     public var line: Int
     /// One tidy line, at most ``PersonName/maximumLength`` characters; empty when the list has none.
     public var name: String
@@ -16,16 +16,16 @@ public struct ImportedLead: Sendable, Equatable {
     public var consentSource: String?
 }
 
-/// Reads an uploaded CSV file of leads in chunks, row by row, and judges each row by itself.
+/// Reads an uploaded list of leads in chunks, row by row, and judges each row by itself.
 ///
-/// The first line names the columns, in any order and case and by many names (``Column``). A row that
+/// The list is a CSV file or an Excel workbook, whose rows come at the end. The first line names the columns, in any order and case and by many names (``Column``). A row that
 /// cannot be taken is refused with a reason and does not stop the others. Nothing is stored here; of
 /// the rows read only their numbers are kept, to find those that come twice.
 public struct LeadImport {
     /// How large a list may be; beyond it reading stops with a ``Failure``.
     public struct Limits: Sendable {
         public var rows = 1_000_000
-        public var file = CSVReader.Limits()
+        public var row = TableRow.Limits()
 
         /// Creates the limits for an upload.
         public init() {}
@@ -42,7 +42,7 @@ public struct LeadImport {
         /// The code of the error that an earlier row already has the number.
         public static let duplicate = "duplicate_in_file"
 
-        /// The physical line of the file in which the row starts, counted from 1.
+        /// Where the row stands in the file, as ``TableRow/line`` counts.
         public var line: Int
         /// The column in question; nil if it is the row as a whole.
         public var column: Column?
@@ -60,7 +60,7 @@ public struct LeadImport {
         }
     }
 
-    private var reader: CSVReader
+    private var reader: ListReader
     private var list: List
 
     /// What the columns were taken for; nil until the first line is read.
@@ -75,23 +75,25 @@ public struct LeadImport {
     ///   - zone: the zone of times without an offset.
     ///   - limits: how large the file may be.
     public init(defaultRegion: String, zone: Zone, limits: Limits = Limits()) {
-        reader = CSVReader(limits: limits.file)
+        reader = ListReader(limits: limits.row)
         list = List(defaultRegion: defaultRegion, zone: zone, maximumRows: limits.rows)
     }
 
     /// Reads on, and calls `receive` with each row that is complete.
     ///
-    /// - Throws: ``Failure``, ``CSVReader/Failure`` or what `receive` throws. Rows handed out before
-    ///   it stay good; nothing more can be read.
+    /// - Throws: ``UnreadableFile``, ``File/Unavailable`` or what `receive` throws. Rows handed out
+    ///   before it stay good; nothing more can be read.
     public mutating func feed(_ bytes: Span<UInt8>, receive: (Row) throws -> Void) throws {
         try reader.feed(bytes) { try list.take($0, receive: receive) }
     }
 
-    /// Reads the end of the file, and calls `receive` with a last row that no line break ended.
+    /// Reads the end of the file, and calls `receive` with the rows that are left.
     ///
     /// - Throws: what ``feed(_:receive:)`` throws, and ``Failure/empty``.
     public mutating func finish(receive: (Row) throws -> Void) throws {
-        try reader.finish { try list.take($0, receive: receive) }
+        try reader.finish(isHeading: Heading.namesNumbers) { row in
+            try list.take(row, receive: receive)
+        }
         if heading == nil { throw Failure.empty }
     }
 }
@@ -177,7 +179,12 @@ extension LeadImport {
         /// How many columns the file has.
         fileprivate let count: Int
 
-        fileprivate init(_ row: CSVReader.Row) throws(Failure) {
+        /// Whether a row names a column of numbers, which only a heading does.
+        fileprivate static func namesNumbers(_ row: TableRow) -> Bool {
+            (0..<row.count).contains { Column(heading: row[$0].singleLine) == .number }
+        }
+
+        fileprivate init(_ row: TableRow) throws(Failure) {
             count = row.count
             let all = (0..<row.count).map { row[$0].singleLine }
             for (position, name) in all.enumerated() where !name.isEmpty {
@@ -195,7 +202,7 @@ extension LeadImport {
     }
 
     /// Why a list cannot be read (further).
-    public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
+    public enum Failure: UnreadableFile, Sendable, Equatable {
         /// There is nothing in the file.
         case empty
         /// No column has phone numbers; `found` are the names of those there are.
@@ -213,6 +220,9 @@ extension LeadImport {
             case .tooManyRows: "import_too_many_rows"
             }
         }
+
+        /// None: it is about the file as a whole.
+        public var line: Int? { nil }
 
         /// A sentence for a person.
         public var description: String {
@@ -254,7 +264,7 @@ private struct List {
     }
 
     mutating func take(
-        _ row: CSVReader.Row,
+        _ row: TableRow,
         receive: (LeadImport.Row) throws -> Void
     ) throws {
         if row.isBlank { return }
@@ -367,7 +377,7 @@ private struct List {
 
 /// One row under its heading.
 private struct Fields {
-    let row: CSVReader.Row
+    let row: TableRow
     let heading: LeadImport.Heading
 
     /// The text of a column, tidied; empty when the file does not have the column.
@@ -400,6 +410,7 @@ private struct Fields {
     /// A comma that should have stood in quotation marks moves everything behind it into the wrong
     /// column, so a row with more fields than the heading is not guessed at.
     func checkCount() throws(LeadImport.RowError) {
+        if row.isPlaced { return }
         for position in heading.count..<max(heading.count, row.count) where !row.isBlank(position) {
             throw error(
                 nil,

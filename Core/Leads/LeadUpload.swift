@@ -35,16 +35,11 @@ public struct LeadUpload {
     /// How many good rows are shown.
     static let previewSize = 10
 
-    private let database: Database
-    private let store: LeadStore
-    private let isDryRun: Bool
-    private let clock: Clock
     private var list: LeadImport
-    private var waiting: [ImportedLead] = []
-    private var report = Report()
+    private var intake: Intake
 
     /// How many rows are in the database by now.
-    public var rowsStored: Int { isDryRun ? 0 : report.rowsAdded }
+    public var rowsStored: Int { intake.isDryRun ? 0 : intake.report.rowsAdded }
 
     /// Creates an upload of one file; a dry run finds out what would happen and stores nothing.
     public init(
@@ -54,56 +49,54 @@ public struct LeadUpload {
         isDryRun: Bool = false,
         clock: Clock
     ) {
-        self.database = database
-        self.store = store
         self.list = list
-        self.isDryRun = isDryRun
-        self.clock = clock
-        waiting.reserveCapacity(LeadUpload.batchSize)
+        intake = Intake(database: database, store: store, isDryRun: isDryRun, clock: clock)
     }
 
     /// Reads on, and stores what makes a batch.
     ///
-    /// - Throws: ``LeadImport/Failure``, ``CSVReader/Failure`` once the good rows before it are stored;
+    /// - Throws: ``UnreadableFile`` once the good rows before it are stored; ``File/Unavailable``,
     ///   ``Database/Unavailable``.
     public mutating func feed(_ bytes: Span<UInt8>) throws {
-        // The list is moved out while it reads, because each row that it hands over changes `self`.
-        var list = list
-        do {
-            try list.feed(bytes) { try take($0) }
-        } catch {
-            self.list = list
-            throw try failure(error)
-        }
-        self.list = list
+        do { try list.feed(bytes) { try intake.take($0) } } catch { throw try failure(error) }
     }
 
     /// Reads the end of the file and stores the last rows.
     ///
     /// - Throws: what ``feed(_:)`` throws.
     public mutating func finish() throws -> Report {
-        var list = list
-        do {
-            try list.finish { try take($0) }
-        } catch {
-            self.list = list
-            throw try failure(error)
-        }
-        self.list = list
-        try storeBatch()
-        report.rowsRead = list.rowsRead
-        report.heading = list.heading
-        return report
+        do { try list.finish { try intake.take($0) } } catch { throw try failure(error) }
+        try intake.storeBatch()
+        intake.report.rowsRead = list.rowsRead
+        intake.report.heading = list.heading
+        return intake.report
     }
 
     /// Keeps the good rows before the place at which a file cannot be read further.
     private mutating func failure(_ error: any Error) throws -> any Error {
-        guard error is CSVReader.Failure || error is LeadImport.Failure else { return error }
-        try storeBatch()
+        if error is any UnreadableFile { try intake.storeBatch() }
         return error
     }
+}
 
-    private mutating func take(_ row: LeadImport.Row) throws {
+/// The judged rows on their way into the database.
+private struct Intake {
+    let database: Database
+    let store: LeadStore
+    let isDryRun: Bool
+    let clock: Clock
+    var report = LeadUpload.Report()
+    private var waiting: [ImportedLead] = []
+
+    init(database: Database, store: LeadStore, isDryRun: Bool, clock: Clock) {
+        self.database = database
+        self.store = store
+        self.isDryRun = isDryRun
+        self.clock = clock
+        waiting.reserveCapacity(LeadUpload.batchSize)
+    }
+
+    mutating func take(_ row: LeadImport.Row) throws {
         switch row {
         case .refused(let error):
             if error.code == LeadImport.RowError.duplicate { report.duplicates += 1 }
@@ -115,7 +108,7 @@ public struct LeadUpload {
         }
     }
 
-    private mutating func storeBatch() throws {
+    mutating func storeBatch() throws {
         guard !waiting.isEmpty else { return }
         let duplicates = isDryRun ? try known() : try stored()
         report.rowsAdded += waiting.count - duplicates.count

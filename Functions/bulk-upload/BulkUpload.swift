@@ -45,20 +45,17 @@ struct BulkUpload: Sendable {
             try form.finish()
         } catch let failure as Multipart.Failure {
             throw BulkUpload.failure(failure, stored: upload.rowsStored)
-        } catch let failure as CSVReader.Failure {
-            throw BulkUpload.failure(
-                failure.code,
-                failure.description,
-                line: failure.line,
-                stored: upload.rowsStored
+        } catch let failure as any UnreadableFile {
+            throw BulkUpload.failure(failure, stored: upload.rowsStored)
+        } catch is File.Unavailable {
+            throw Failure.unavailable(
+                "The server has no room to take the file in right now. Please try again later."
             )
-        } catch let failure as LeadImport.Failure {
-            throw BulkUpload.failure(failure.code, failure.description, stored: upload.rowsStored)
         }
         guard let report else {
             throw Failure.invalid(
                 "file",
-                "The form has no file. Choose a CSV file and send it in the field “file”.",
+                "The form has no file. Choose a CSV or Excel file and send it in the field “file”.",
                 code: "file_missing"
             )
         }
@@ -123,16 +120,12 @@ struct BulkUpload: Sendable {
     }
 
     /// A file that cannot be read (further).
-    private static func failure(
-        _ code: String,
-        _ sentence: String,
-        line: Int? = nil,
-        stored: Int
-    ) -> Failure {
+    private static func failure(_ failure: any UnreadableFile, stored: Int) -> Failure {
         var details = JSON.Object()
-        details["line"] = line.map { JSON($0) }
+        details["line"] = failure.line.map { JSON($0) }
         details["rows_added"] = JSON(stored)
-        return Failure(422, code, sentence + advice(stored), field: "file", details: details)
+        let sentence = failure.description + advice(stored)
+        return Failure(422, failure.code, sentence, field: "file", details: details)
     }
 
     /// What to do when some rows were stored before the trouble.

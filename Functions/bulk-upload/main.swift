@@ -1,4 +1,4 @@
-// bulk-upload: lists of leads, as CSV files.
+// bulk-upload: lists of leads, as CSV files or Excel workbooks.
 //
 //   POST /api/leads/bulk-upload                 adds the good rows, names the others
 //   POST /api/leads/bulk-upload?dry_run=true    the same answer, but nothing is stored

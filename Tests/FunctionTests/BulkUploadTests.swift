@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Core
@@ -112,6 +113,53 @@ import Testing
         }
         #expect(try send("number\n9876543210\n").json["rows_added"] == 1)
         #expect(try world.value("SELECT journey_state FROM leads", as: String.self) == "opted_out")
+    }
+
+    // MARK: Workbooks
+
+    @Test func `a workbook gives the report of a CSV file, whatever it is called`() throws {
+        let file = try fixture("libreoffice")
+        let dry = try send(file, query: ["dry_run": "true"]).json
+        #expect(try world.value("SELECT count(*) FROM leads") == 0)
+        #expect(dry["preview"]?[0]?["number"] == "+919876543210")
+        let answer = try send(file)
+        #expect(answer.status == 200)
+        let json = answer.json
+        for member in ["rows_read", "rows_added", "duplicates", "errors", "columns", "preview"] {
+            #expect(dry[member] == json[member])
+        }
+        #expect(json["rows_read"] == 7)
+        #expect(json["rows_added"] == 4)
+        #expect(json["columns"]?["number"] == "Mobile")
+        #expect(json["ignored_columns"] == ["City", "Member"])
+        let errors = try unwrap(json["errors"]?.array)
+        #expect(errors.map { $0["line"]?.integer } == [5, 7, 9])
+        #expect(try names() == ["Asha Rao", "Bela", "Chand", "Gita"])
+        let again = try send(file).json
+        #expect(again["rows_added"] == 0)
+        #expect(again["duplicates"] == 4)
+    }
+
+    @Test func `a workbook that cannot be read is refused with a sentence`() throws {
+        let file = try fixture("libreoffice")
+        let old: [UInt8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, 0, 0]
+        for (bytes, code) in [
+            (Array(file.dropLast(100)), "workbook_damaged"), (old, "workbook_other_kind"),
+        ] {
+            let answer = try send(bytes)
+            #expect(answer.status == 422)
+            #expect(answer.json["code"] == .string(code))
+            #expect(answer.json["field"] == "file")
+            #expect(answer.json["error"]?.string?.hasSuffix(".") == true)
+        }
+        #expect(try world.value("SELECT count(*) FROM leads") == 0)
+    }
+
+    /// A file of Tests/Fixtures/workbooks.
+    private func fixture(_ name: String) throws -> [UInt8] {
+        let tests = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return Array(try Data(contentsOf: tests.appending(path: "Fixtures/workbooks/\(name).xlsx")))
     }
 
     // MARK: What cannot be read

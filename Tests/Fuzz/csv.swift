@@ -21,8 +21,8 @@ public func fuzzCSV(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 /// What came of a list, as text.
 private func imported(_ file: [UInt8], inChunksOf size: Int, zone: Zone) -> [String] {
     var limits = LeadImport.Limits()
-    (limits.rows, limits.file.columns) = (50, 12)
-    (limits.file.fieldBytes, limits.file.rowBytes) = (60, 200)
+    (limits.rows, limits.row.columns) = (50, 12)
+    (limits.row.fieldBytes, limits.row.rowBytes) = (60, 200)
     var reader = LeadImport(defaultRegion: "IN", zone: zone, limits: limits)
     var outcome: [String] = []
     do {
