@@ -100,15 +100,17 @@ class Stack:
     def post(self, path, body=None, headers=None, **options):
         return self.request("POST", path, {} if body is None else body, headers, **options)
 
-    def upload(self, csv, query=""):
-        """Uploads CSV text as a browser's form would."""
+    def upload(self, file, query="", **options):
+        """Uploads a file, text or bytes, as a browser's form would; the server goes by what is in it, not by its name."""
         boundary = "presales-end-to-end"
-        body = (
+        head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="leads.csv"\r\n'
-            f"Content-Type: text/csv\r\n\r\n{csv}\r\n--{boundary}--\r\n"
+            f"Content-Type: text/csv\r\n\r\n"
         ).encode()
+        content = file if isinstance(file, bytes) else file.encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        return self.request("POST", "/api/leads/bulk-upload" + query, body, headers)
+        body = head + content + f"\r\n--{boundary}--\r\n".encode()
+        return self.request("POST", "/api/leads/bulk-upload" + query, body, headers, **options)
 
     def sandbox(self, method, path, body=None):
         """Asks the sandbox's own controls, `/sandbox/…`."""

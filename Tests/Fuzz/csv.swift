@@ -1,6 +1,12 @@
 // Any bytes are a list that is read or refused by name, and it makes no difference where chunks end.
 //
 // sources: Core/Leads/CSVReader.swift Core/Leads/TextDecoder.swift Core/Leads/LeadImport.swift
+// sources: Core/Leads/CSVText.swift Core/Leads/ListReader.swift Core/Leads/TableRow.swift
+// sources: Core/Leads/UnreadableFile.swift Core/Leads/Workbook/Archive.swift
+// sources: Core/Leads/Workbook/CellFormats.swift Core/Leads/Workbook/Relationships.swift
+// sources: Core/Leads/Workbook/SharedTexts.swift Core/Leads/Workbook/SheetReader.swift
+// sources: Core/Leads/Workbook/Workbook.swift Core/Leads/Workbook/XMLReader.swift
+// sources: Core/Support/TemporaryFile.swift
 // sources: Core/Leads/PhoneNumber.swift Core/Leads/PersonName.swift Core/Leads/SingleLine.swift
 // sources: Core/Leads/EmailAddress.swift Core/Support/Instant.swift Core/Support/Zone.swift
 // sources: Core/Support/LocalTime.swift Core/Support/FieldReader.swift Core/Support/File.swift

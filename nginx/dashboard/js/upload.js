@@ -1,4 +1,4 @@
-// Uploading a CSV: choose, look at what the server made of it, import, see the result.
+// Uploading a CSV or Excel file: choose, look at what the server made of it, import, see the result.
 
 import { get, upload } from "./api.js";
 import { prepareDialog, showDialog } from "./dialog.js";
@@ -200,7 +200,7 @@ async function countLeads() {
 export function dropZone(choose) {
     return element("div", { class: "drop-zone" },
         element("div", { class: "drop-zone__icon" }, icon("upload")),
-        element("p", { class: "drop-zone__title" }, "Drop a CSV file here"),
+        element("p", { class: "drop-zone__title" }, "Drop a CSV or Excel file here"),
         element("p", { class: "drop-zone__hint" }, "One row a lead. A column with the phone number is enough; name, email, whatsapp_number and partner are used when they are there."),
         element("div", { class: "drop-zone__buttons" },
             element("button", { class: "btn btn--primary", type: "button", on: { click: choose } }, "Choose a file"),
