@@ -174,11 +174,7 @@ public struct LeadForm: Sendable {
     private func consentAt(_ zone: Zone, _ now: Instant) throws -> Instant?? {
         guard let value = values[.consentAt] else { return nil }
         guard let text = value else { return .some(nil) }
-        // A date alone is its first moment, as in an uploaded list.
-        guard
-            let instant = Instant(iso8601: text, assuming: zone)
-                ?? Instant(iso8601: text + "T00:00", assuming: zone)
-        else {
+        guard let instant = ConsentTime.parse(text, in: zone) else {
             throw Failure.invalid(
                 "consent_at",
                 "This is not a time. Write it like “2025-01-15” or “2025-01-15T10:00:00+05:30”.",

@@ -360,11 +360,7 @@ private struct List {
 
     private func consentAt(_ fields: Fields) throws(LeadImport.RowError) -> Instant? {
         guard let text = fields.present(.consentAt) else { return nil }
-        // A date alone is its first moment.
-        guard
-            let instant = Instant(iso8601: text, assuming: zone)
-                ?? Instant(iso8601: text + "T00:00", assuming: zone)
-        else {
+        guard let instant = ConsentTime.parse(text, in: zone) else {
             throw fields.error(
                 .consentAt,
                 "consent_at_invalid",

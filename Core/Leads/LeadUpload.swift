@@ -101,6 +101,15 @@ private struct Intake {
         case .refused(let error):
             if error.code == LeadImport.RowError.duplicate { report.duplicates += 1 }
             report.add(error)
+        case .lead(let lead) where lead.consentAt.map { $0 > clock.now() } == true:
+            report.add(
+                LeadImport.RowError(
+                    line: lead.line,
+                    column: .consentAt,
+                    code: "consent_at_future",
+                    error: "Consent cannot be given in the future."
+                )
+            )
         case .lead(let lead):
             if report.preview.count < LeadUpload.previewSize { report.preview.append(lead) }
             waiting.append(lead)

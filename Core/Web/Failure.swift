@@ -91,7 +91,9 @@ extension JSON.Object {
         throw Failure(
             422,
             "unknown_field",
-            "The request has a field that is not known here. Known are: \(names).",
+            known.isEmpty
+                ? "This request takes no fields."
+                : "The request has a field that is not known here. Known are: \(names).",
             field: String(unknown.prefix(64))
         )
     }

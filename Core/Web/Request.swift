@@ -77,6 +77,14 @@ public struct Request {
         }
     }
 
+    /// Refuses a body that says anything, for a request that has nothing to say: no body or `{}`.
+    ///
+    /// - Throws: ``Failure`` 400 for anything that is not a JSON object, 422 for one with fields.
+    public func refuseFields() throws {
+        guard body.length > 0 else { return }
+        try object(limit: 4096).refuseUnknown(except: [])
+    }
+
     /// How long a JSON body may be: 1 MB.
     public static let defaultLimit = 1_048_576
 }

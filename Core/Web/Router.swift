@@ -47,7 +47,7 @@ public struct Router: Sendable {
     ///   for a change that another site may have caused; what the handler throws.
     public func respond(to request: Request) throws -> Response {
         let parts = Router.parts(of: request.path)
-        let matches = routes.filter { Router.match(parts, $0.pattern) != nil }
+        let matches = routes(for: parts)
         guard !matches.isEmpty else { throw Failure.notFound("There is no such page.") }
         let method = request.method == "HEAD" ? "GET" : request.method
         guard let route = matches.first(where: { $0.method == method }) else {
@@ -66,6 +66,15 @@ public struct Router: Sendable {
         var response = try route.handler(request)
         if request.method == "HEAD" { response.removeBody() }
         return response
+    }
+
+    /// The routes of an address.
+    ///
+    /// One that is written out is itself whatever the method: `/api/leads/export.csv` is no lead.
+    private func routes(for parts: [String]) -> [Route] {
+        let literal = routes.filter { $0.pattern == parts }
+        return literal.isEmpty
+            ? routes.filter { Router.match(parts, $0.pattern) != nil } : literal
     }
 
     /// A change must come from our own pages or from a program, never from another site's page in

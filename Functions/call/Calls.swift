@@ -14,7 +14,7 @@ struct Calls: Sendable {
     }
 
     private func single(_ request: Request) throws -> Response {
-        if request.body.length > 0 { _ = try request.object(limit: 4096) }
+        try request.refuseFields()
         switch try calls.call(leadUUID: request.parameter("uuid")) {
         case .unknownLead: throw Failure.notFound("There is no such lead.")
         case .waiting:

@@ -128,6 +128,7 @@ struct Health: Sendable {
     }
 
     private func trigger(_ request: Request) throws -> Response {
+        try request.refuseFields()
         guard let job = Job(named: request.parameter("id")) else {
             throw Failure.notFound("There is no job of this name.")
         }

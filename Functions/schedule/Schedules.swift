@@ -143,9 +143,7 @@ struct Schedules: Sendable {
     }
 
     private func cancel(_ request: Request) throws -> Response {
-        if request.body.length > 0 {
-            try request.object(limit: 4096).refuseUnknown(except: [])
-        }
+        try request.refuseFields()
         guard
             let cancellation = try schedules.cancel(request.parameter("id"), by: Schedules.actor)
         else { throw Failure.notFound("There is no such schedule.") }

@@ -69,6 +69,14 @@ import Testing
         #expect(try world.value("SELECT count(*) FROM leads") == 2)
     }
 
+    @Test func `nobody has consented tomorrow`() throws {
+        let answer = try send("number,consent at\n9876543210,2026-11-24\n9876543211,2026-11-22\n")
+        #expect(answer.json["rows_added"] == 1)
+        #expect(answer.json["errors"]?[0]?["code"] == "consent_at_future")
+        #expect(answer.json["errors"]?[0]?["column"] == "consent_at")
+        #expect(answer.json["errors"]?[0]?["line"] == 2)
+    }
+
     @Test func `a dry run tells the same and stores nothing`() throws {
         try world.lead("+919876543211")
         let file = "number,name\n9876543210,Asha\n9876543211,Bela\nx,Chand\n"

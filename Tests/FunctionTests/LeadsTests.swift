@@ -60,6 +60,7 @@ import Testing
         (["timezone": "IST"], "timezone", "timezone_unknown"),
         (["timezone": "../etc/passwd"], "timezone", "timezone_unknown"),
         (["consent_at": "soon"], "consent_at", "consent_at_invalid"),
+        (["consent_at": "0255-01-12T10:00:00Z"], "consent_at", "consent_at_invalid"),
         (["consent_at": "2026-11-23T11:00:01+05:30"], "consent_at", "consent_at_future"),
         (["partner": .string(String(repeating: "a", count: 201))], "partner", "partner_too_long"),
         (
@@ -377,7 +378,7 @@ import Testing
         ("PUT", "/api/leads", 405), ("POST", "/api/leads/export.csv", 405),
         ("GET", "/api/leads/x", 405), ("POST", "/api/leads/x/details", 405),
         ("GET", "/api/leads/", 405), ("GET", "/api/lead", 404), ("GET", "/", 404),
-        ("PATCH", "/api/leads/export.csv", 404), ("DELETE", "/api/leads/x", 404),
+        ("PATCH", "/api/leads/export.csv", 405), ("DELETE", "/api/leads/x", 404),
         ("HEAD", "/api/leads", 200), ("HEAD", "/api/leads/export.csv", 200),
         ("GET", "/api/leads/%00/details", 404),
     ])

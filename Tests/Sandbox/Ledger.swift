@@ -7,11 +7,11 @@ struct Ledger: Sendable {
     let path: String
     private let descriptor: Int32
 
-    /// Opens the ledger in a folder, which is made when it is missing; older lines stay.
+    /// Opens a ledger in a folder, which is made when it is missing; older lines stay.
     ///
     /// - Throws: A sentence when the folder or the file cannot be written.
-    init(folder: String) throws {
-        path = folder + "/ledger.jsonl"
+    init(folder: String, name: String = "ledger") throws {
+        path = folder + "/\(name).jsonl"
         try FileManager.default.createDirectory(
             atPath: folder,
             withIntermediateDirectories: true
@@ -27,6 +27,15 @@ struct Ledger: Sendable {
         if written != bytes.count {
             FileHandle.standardError.write(Data("sandbox: \(path) cannot be written.\n".utf8))
         }
+    }
+
+    /// Appends a request with its answer, as the bytes were.
+    func append(exchange kind: String, sent: Data, status: Int, answer: Data) {
+        append([
+            "exchange": .string(kind), "sent": .string(String(decoding: sent, as: UTF8.self)),
+            "status": .integer(Int64(status)),
+            "answer": .string(String(decoding: answer, as: UTF8.self)),
+        ])
     }
 
     /// Every line so far.

@@ -5,6 +5,8 @@ import Foundation
 struct Routes: HTTPHandler {
     let switchboard: Switchboard
     let ledger: Ledger
+    /// Where every request for a call and its answer are kept; `nil` keeps none.
+    let exchanges: Ledger?
     let key: String
 
     func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -34,7 +36,7 @@ struct Routes: HTTPHandler {
         }
         guard isAuthorized(request) else { throw Refusal.key }
         switch (request.method.rawValue, path.count) {
-        case ("POST", 1): return try await start(try await body(of: request))
+        case ("POST", 1): return try await start(request)
         case ("GET", 1): return try await list(request.query)
         case ("GET", 2):
             guard let call = await switchboard.body(of: path[1]) else { throw noCall(path[1]) }
@@ -53,7 +55,10 @@ struct Routes: HTTPHandler {
     }
 
     private func body(of request: HTTPRequest) async throws -> JSON {
-        let data = try await request.bodyData
+        try parsed(try await request.bodyData)
+    }
+
+    private func parsed(_ data: Data) throws -> JSON {
         guard !data.isEmpty else { return [:] }
         do { return try JSON(parsing: data) } catch {
             throw Refusal(400, "Unexpected token in JSON: the body is not valid JSON.")
@@ -62,9 +67,11 @@ struct Routes: HTTPHandler {
 
     // MARK: Vapi
 
-    private func start(_ body: JSON) async throws -> HTTPResponse {
-        switch try await switchboard.start(body) {
+    private func start(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let sent = try await request.bodyData
+        switch try await switchboard.start(try parsed(sent)) {
         case .answer(let status, let body, let delay):
+            exchanges?.append(exchange: "call", sent: sent, status: status, answer: body.data)
             try await Task.sleep(for: .milliseconds(delay))
             return answer(status, body)
         case .silence: return try await silence()

@@ -14,11 +14,14 @@ struct Settings: Sendable {
     let webhookSecret: String?
     let webhookAuthentication: WebhookPost.Authentication
     let concurrencyLimit: Int
+    /// Whether to keep every request and answer whole, for the vendor's own checkers.
+    let recordsExchanges: Bool
     let pace: Switchboard.Pace
 
     /// Reads `SANDBOX_PORT`, `SANDBOX_STATE`, `VAPI_API_KEY` (required), `CLOCK_OFFSET_FILE`,
     /// `VAPI_WEBHOOK_SECRET`, `SANDBOX_WEBHOOK_AUTH`, `VAPI_CONCURRENT_LIMIT` (10), `SANDBOX_SPEED` (1;
-    /// 10 is ten times as fast) and `SANDBOX_INSTANT` (`1`: no waiting at all).
+    /// 10 is ten times as fast), `SANDBOX_INSTANT` (`1`: no waiting at all) and `SANDBOX_RECORD` (`1`:
+    /// what is said goes to `exchanges.jsonl`, whole).
     ///
     /// - Throws: ``Malformed``.
     init(_ environment: [String: String]) throws {
@@ -51,6 +54,7 @@ struct Settings: Sendable {
         guard let speed = Double(value("SANDBOX_SPEED") ?? "1"), speed > 0, speed.isFinite else {
             throw Malformed(description: "SANDBOX_SPEED is not a number above 0.")
         }
+        recordsExchanges = value("SANDBOX_RECORD") == "1"
         pace = value("SANDBOX_INSTANT") == "1" ? .instant : .speed(speed)
     }
 }

@@ -60,12 +60,20 @@ struct WebhookPost: Sendable {
     var secret: String?
     var authentication: Authentication
     var clock: SimulatedClock
+    /// Where every message and its answer are kept; `nil` keeps none.
+    var exchanges: Ledger?
     private let session: URLSession
 
-    init(secret: String?, authentication: Authentication, clock: SimulatedClock) {
+    init(
+        secret: String?,
+        authentication: Authentication,
+        clock: SimulatedClock,
+        exchanges: Ledger?
+    ) {
         self.secret = secret
         self.authentication = authentication
         self.clock = clock
+        self.exchanges = exchanges
         let configuration = URLSessionConfiguration.ephemeral
         configuration.httpMaximumConnectionsPerHost = 16
         configuration.httpShouldSetCookies = false
@@ -100,6 +108,7 @@ struct WebhookPost: Sendable {
         guard let (data, response) = try? await session.data(for: request),
             let status = (response as? HTTPURLResponse)?.statusCode
         else { return nil }
+        exchanges?.append(exchange: "webhook", sent: body, status: status, answer: data)
         return (status, data)
     }
 }

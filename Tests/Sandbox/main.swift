@@ -20,6 +20,9 @@ do {
 
 do {
     let ledger = try Ledger(folder: settings.stateFolder)
+    let exchanges =
+        settings.recordsExchanges
+        ? try Ledger(folder: settings.stateFolder, name: "exchanges") : nil
     let clock = SimulatedClock(offsetFile: settings.clockOffsetFile)
     let routes = Routes(
         switchboard: Switchboard(
@@ -29,12 +32,14 @@ do {
             post: WebhookPost(
                 secret: settings.webhookSecret,
                 authentication: settings.webhookAuthentication,
-                clock: clock
+                clock: clock,
+                exchanges: exchanges
             ),
             limit: settings.concurrencyLimit,
             pace: settings.pace
         ),
         ledger: ledger,
+        exchanges: exchanges,
         key: settings.key
     )
     let server = HTTPServer(

@@ -21,4 +21,12 @@ t 0 /dev/null vapi_ended_reason.py --check
 printf 'customer-did-not-answer\tmissed\n' >${TMPDIR:-/tmp}/er.$$.good; t 0 ${TMPDIR:-/tmp}/er.$$.good vapi_ended_reason.py
 printf 'customer-did-not-answer\tcompleted\n' >${TMPDIR:-/tmp}/er.$$.bad; t 1 ${TMPDIR:-/tmp}/er.$$.bad vapi_ended_reason.py
 rm -f ${TMPDIR:-/tmp}/er.$$.*
+t 0 $E/wa.good.json whatsapp_update.py
+t 0 $E/wa.username_only.json whatsapp_update.py
+t 1 $E/wa.bad.json whatsapp_update.py
+sig=sha256=$(openssl dgst -sha256 -hmac s3cret -hex <$E/wa.good.json | sed 's/.*= //')
+t 0 $E/wa.good.json whatsapp_update.py --secret s3cret --signature "$sig"
+t 1 $E/wa.good.json whatsapp_update.py --secret other --signature "$sig"
+for f in ../../Fixtures/vapi/*.json; do t 0 "$f" vapi_webhook.py; done
+for f in ../../Fixtures/whatsapp/*.json; do t 0 "$f" whatsapp_update.py; done
 echo "passed $pass failed $fail"; [ $fail = 0 ]

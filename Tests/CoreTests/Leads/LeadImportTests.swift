@@ -156,6 +156,8 @@ import Testing
         ("2025-01-15", "2025-01-14T18:30:00Z"),
         ("15/01/2025", nil),
         ("yes", nil),
+        ("0255-01-12T10:00:00Z", nil),
+        ("1999-12-31", nil),
     ])
     func `consent has a time, in our zone unless it says another`(
         text: String,

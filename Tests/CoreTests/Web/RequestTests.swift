@@ -105,4 +105,14 @@ import Testing
         #expect(failure?.sentence.hasSuffix("Known are: name, number.") == true)
         #expect(throws: Never.self) { try object.refuseUnknown(except: ["name", "nmuber"]) }
     }
+
+    @Test(arguments: [
+        ("", nil), ("{}", nil), (" { } ", nil), (#"{"force":true}"#, 422), ("[]", 400), ("x", 400),
+    ])
+    func `a request with nothing to say may say nothing`(text: String, status: Int?) {
+        let request = Request(method: "POST", path: "/", body: .init(Array(text.utf8)))
+        var refusal: Int?
+        do { try request.refuseFields() } catch { refusal = (error as? Failure)?.status }
+        #expect(refusal == status)
+    }
 }

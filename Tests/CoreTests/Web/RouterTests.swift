@@ -55,6 +55,7 @@ import Testing
         ("get", "/api/leads", "GET, POST, HEAD"), ("GET", "/webhook/vapi", "POST"),
         ("HEAD", "/webhook/vapi", "POST"), ("TRACE", "/webhook/vapi", "POST"),
         ("POST", "/api/leads/7/details", "GET, HEAD"),
+        ("DELETE", "/api/leads/export.csv", "GET, HEAD"),
     ])
     func `a method that a path does not take is refused with those it takes`(
         method: String,
