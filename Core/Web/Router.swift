@@ -10,18 +10,23 @@ public struct Router: Sendable {
         let method: String
         let pattern: [String]
         let audience: Audience
+        let mediaType: String
         let handler: Handler
 
         /// Creates a route.
+        ///
+        /// A change by staff must be sent as `mediaType`.
         public init(
             _ method: String,
             _ pattern: String,
             for audience: Audience = .staff,
+            taking mediaType: String = "application/json",
             _ handler: @escaping Handler
         ) {
             self.method = method
             self.pattern = Router.parts(of: pattern)
             self.audience = audience
+            self.mediaType = mediaType
             self.handler = handler
         }
     }
@@ -60,7 +65,9 @@ public struct Router: Sendable {
                 headers: [.init(name: "Allow", value: allowed.joined(separator: ", "))]
             )
         }
-        if route.audience == .staff, method != "GET" { try refuseForeignChange(request) }
+        if route.audience == .staff, method != "GET" {
+            try refuseForeignChange(request, taking: route.mediaType)
+        }
         var request = request
         request.parameters = Router.match(parts, route.pattern) ?? [:]
         var response = try route.handler(request)
@@ -82,7 +89,7 @@ public struct Router: Sendable {
     ///
     /// Browsers send `Sec-Fetch-Site`, older ones `Origin`; a form of another site cannot send our
     /// content types without being asked first.
-    private func refuseForeignChange(_ request: Request) throws {
+    private func refuseForeignChange(_ request: Request, taking mediaType: String) throws {
         let refusal = Failure(
             403,
             "cross_site",
@@ -96,13 +103,13 @@ public struct Router: Sendable {
             guard origin == "https://\(host)" || origin == "http://\(host)" else { throw refusal }
         }
         switch request.mediaType {
-        case "application/json", "multipart/form-data": return
+        case mediaType: return
         case nil where request.body.length == 0 && request.method == "DELETE": return
         default:
             throw Failure(
                 415,
                 "unsupported_media_type",
-                "Send the request with the content type application/json."
+                "Send the request with the content type \(mediaType)."
             )
         }
     }

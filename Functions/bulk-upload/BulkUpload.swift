@@ -13,7 +13,9 @@ struct BulkUpload: Sendable {
     /// The form may be this long: the file and what stands around it.
     private static let limit = 50 * 1024 * 1024
 
-    var router: Router { Router([.init("POST", "/api/leads/bulk-upload", upload)]) }
+    var router: Router {
+        Router([.init("POST", "/api/leads/bulk-upload", taking: "multipart/form-data", upload)])
+    }
 
     private func upload(_ request: Request) throws -> Response {
         let isDryRun = try isDryRun(request)

@@ -109,6 +109,10 @@ class Contract:
         """A schema of the file as one that can be validated against."""
         return {"$ref": f"{URN}#/{'/'.join(map(escaped, keys))}"}
 
+    def within(self, schema):
+        """A schema that refers to others of the file, as one that can be validated against."""
+        return json.loads(json.dumps(schema).replace('"#/', f'"{URN}#/'))
+
     def resolved(self, pointer):
         value = self.description
         for key in pointer.removeprefix("#/").split("/"):

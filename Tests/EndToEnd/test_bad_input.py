@@ -31,7 +31,7 @@ GOOD = {
 BROKEN = {
     "nothing": b"", "space": b" ", "half an object": b'{"name": ', "no object": b"[]", "text": b'"name"', "number": b"1", "null": b"null",
     "two objects": b"{}{}", "trailing comma": b'{"name": "a",}', "comment": b'{"name": "a" /* b */}', "single quotes": b"{'name': 'a'}",
-    "invalid UTF-8": b'{"name": "\xff\xfe"}', "overlong UTF-8": b'{"name": "\xc0\xaf"}', "half a pair": b'{"name": "\\ud800"}',
+    "invalid UTF-8": b'{"name": "\xff\xfe"}', "overlong UTF-8": b'{"name": "\xc0\xaf"}',
     "UTF-16": '{"name": "a"}'.encode("utf-16"), "a raw line break": b'{"name": "a\nb"}', "NUL": b'{"name": "a\x00b"}', "not a number": b'{"name": NaN}',
     "a huge number": b'{"name": 1e999999}', "100,000 arrays": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "unclosed": b'{"a":' * 100_000,
     "twice": b'{"name": "a", "number": "1", "name": "b"}', "a picture": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
@@ -170,9 +170,9 @@ class BadInput(unittest.TestCase):
                     continue
                 for value in wrong:
                     decoded = urllib.parse.unquote(value)
-                    number = int(decoded) if re.fullmatch("-?[0-9]{1,18}", decoded) else decoded
+                    is_number = parameter["name"] == "limit" and re.fullmatch("-?[0-9]{1,18}", decoded)
                     try:
-                        self.contract.validate("", parameter["schema"], number)
+                        self.contract.validate("", self.contract.within(parameter["schema"]), int(decoded) if is_number else decoded)
                     except AssertionError:
                         with self.subTest(operation=operation["operationId"], parameter=parameter["name"], value=value[:40]):
                             self.assert_refused(method, f"{path}?{parameter['name']}={value}")

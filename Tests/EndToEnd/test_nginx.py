@@ -1,14 +1,22 @@
 """nginx in front of the functions: errors, headers, limits, and what it keeps from them."""
 
 import concurrent.futures
+import http.client
 import os
+import pathlib
+import re
+import shutil
 import signal
 import socket
+import ssl
+import subprocess
+import tempfile
 import time
 import unittest
 
 from echo import Echo
-from stack import REPOSITORY, Stack, eventually, is_alive
+from stack import REPOSITORY, Answer, Stack, eventually, free_ports, is_alive
+from test_configuration import DEBIAN
 
 MEGABYTE = 1 << 20
 SECURITY_HEADERS = {
@@ -356,6 +364,127 @@ class Limits(NginxTest):
         self.assert_error(turned_away[0], 429, "too_many_requests")
         webhooks = {answer.status for answer in self.flood(150, "POST", "/webhook/vapi")}
         self.assertNotIn(429, webhooks)
+
+
+class Production(NginxTest):
+    """nginx as in production, with TLS and limits, in front of the same functions; the certificate is our own."""
+
+    NAME = "presales.example"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="presales-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        certificate, key = cls.folder / "certificate.pem", cls.folder / "key.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj", f"/CN={cls.NAME}",
+             "-addext", f"subjectAltName=DNS:{cls.NAME}", "-keyout", key, "-out", certificate],
+            check=True, capture_output=True,
+        )
+        cls.trust = ssl.create_default_context(cafile=certificate)
+        (cls.folder / "challenges/.well-known/acme-challenge").mkdir(parents=True)
+        (cls.folder / "challenges/.well-known/acme-challenge/token").write_text("proof")
+        values = {
+            "SOCKETS": cls.stack.state / "run", "DASHBOARD": REPOSITORY / "nginx/dashboard", "LOG": cls.folder / "access.log",
+            "ERROR_LOG": cls.folder / "error.log", "SERVER_NAMES": cls.NAME, "RECORDINGS": "", "CHALLENGES": cls.folder / "challenges",
+            "CERTIFICATE": certificate, "CERTIFICATE_KEY": key,
+        }
+        pairs = [f"{name}={value}" for name, value in values.items()]
+        subprocess.run(
+            ["bash", "-c", 'source "$1" && render_nginx "${@:2}"', "bash", REPOSITORY / "deploy.sh", "production", cls.folder, *pairs], check=True
+        )
+        cls.plain = free_ports()
+        cls.secure = cls.plain + 1
+        for file in cls.folder.rglob("*.conf"):
+            text = re.sub(r"(listen .*?)\b443\b", rf"\g<1>{cls.secure}", file.read_text())
+            file.write_text(re.sub(r"(listen .*?)\b80\b", rf"\g<1>{cls.plain}", text))
+        main = DEBIAN.replace("user www-data;", "user root;" if os.geteuid() == 0 else "")
+        (cls.folder / "nginx.conf").write_text("daemon off;" + main.format(folder=cls.folder))
+        nginx = subprocess.Popen(["nginx", "-p", cls.folder, "-c", cls.folder / "nginx.conf", "-e", "stderr"])
+        cls.addClassCleanup(nginx.wait)
+        cls.addClassCleanup(nginx.terminate)
+        eventually(lambda: cls.is_open(cls.secure))
+
+    @staticmethod
+    def is_open(port):
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", port)) == 0
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.secure), timeout=20)
+        return self.trust.wrap_socket(connection, server_hostname=self.NAME)
+
+    def ask(self, method, path, body=None, headers=None, secure=True):
+        connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=20)
+        if secure:
+            connection.sock = self.connect()
+        try:
+            connection.request(method, path, body, {"Host": self.NAME, **(headers or {})})
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def test_everything_goes_over_tls(self):
+        answer = self.ask("GET", "/health")
+        self.assertEqual(answer.status, 200)
+        self.assertIn("max-age=31536000", answer.headers["strict-transport-security"])
+        self.assertIn("media-src 'self' https:", answer.headers["content-security-policy"])
+        redirect = self.ask("GET", "/api/leads?q=asha", secure=False)
+        self.assertEqual((redirect.status, redirect.headers["location"]), (301, f"https://{self.NAME}/api/leads?q=asha"))
+        self.assertEqual(self.ask("GET", "/.well-known/acme-challenge/token", secure=False).body, b"proof")
+        self.assertEqual(self.ask("GET", "/health", headers={"Host": "evil.example"}).status, 421)
+        own = {"Origin": f"https://{self.NAME}:{self.secure}", "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
+        self.assertEqual(self.ask("POST", "/api/pause", b'{"paused": false}', own).status, 200)
+        self.assertEqual(self.ask("POST", "/api/pause", b'{"paused": false}', own | {"Origin": "https://evil.example"}).status, 403)
+
+    def test_old_tls_is_refused(self):
+        for version in [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1]:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = version
+            with socket.create_connection(("127.0.0.1", self.secure)) as connection, self.assertRaises((ssl.SSLError, OSError)):
+                context.wrap_socket(connection)
+
+    def test_a_flood_is_turned_away_and_webhooks_still_pass(self):
+        for path in ["/api/leads", "/api/journey", "/api/analytics/summary"]:
+            answers = self.flood(f"GET {path} HTTP/1.1", "", 150)
+            self.assertEqual(set(re.findall(r"HTTP/1.1 (\d+)", answers)) - {"200"}, {"429"}, path)
+            self.assertGreater(answers.count("HTTP/1.1 429"), 30, path)
+            self.assertIn('{"success":false,"error":"Too many requests at once.', answers)
+        answers = self.flood("POST /webhook/vapi HTTP/1.1", "{}", 150)
+        self.assertEqual(re.findall(r"HTTP/1.1 (\d+)", answers), ["401"] * 150)
+
+    def flood(self, line, body, count):
+        """Sends a request many times over one connection, without waiting for answers; returns those."""
+        request = f"{line}\r\nHost: {self.NAME}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        text = f"{request}\r\n{body}" * (count - 1) + f"{request}Connection: close\r\n\r\n{body}"
+        received = b""
+        with self.connect() as connection:
+            connection.sendall(text.encode())
+            while chunk := connection.recv(65_536):
+                received += chunk
+        return received.decode()
+
+    def test_slow_clients_are_cut(self):
+        """Whoever says nothing, half a handshake, half a head or half a body is let go; nobody holds a connection for free."""
+        begun = time.monotonic()
+        silent = [socket.create_connection(("127.0.0.1", port), timeout=20) for port in [self.secure, self.plain]]
+        half = socket.create_connection(("127.0.0.1", self.secure), timeout=20)
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        head, body = self.connect(), self.connect()
+        head.sendall(b"GET /health HTTP/1.1\r\nHost: ")
+        body.sendall(f"POST /webhook/vapi HTTP/1.1\r\nHost: {self.NAME}\r\nContent-Length: 9\r\n\r\n{{".encode())
+        for name, connection in [("handshake", silent[0]), ("plain", silent[1]), ("half a handshake", half), ("head", head), ("body", body)]:
+            with self.subTest(name):
+                try:
+                    self.assertEqual(connection.recv(1), b"")
+                except (ConnectionResetError, ssl.SSLError):
+                    pass
+            connection.close()
+        self.assertLess(time.monotonic() - begun, 18)
 
 
 if __name__ == "__main__":

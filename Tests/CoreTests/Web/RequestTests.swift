@@ -106,9 +106,12 @@ import Testing
         #expect(throws: Never.self) { try object.refuseUnknown(except: ["name", "nmuber"]) }
     }
 
-    @Test(arguments: [
-        ("", nil), ("{}", nil), (" { } ", nil), (#"{"force":true}"#, 422), ("[]", 400), ("x", 400),
-    ])
+    @Test(
+        arguments: [
+            ("", nil), ("{}", nil), (" { } ", nil), (#"{"force":true}"#, 422), ("[]", 400),
+            ("x", 400),
+        ] as [(String, Int?)]
+    )
     func `a request with nothing to say may say nothing`(text: String, status: Int?) {
         let request = Request(method: "POST", path: "/", body: .init(Array(text.utf8)))
         var refusal: Int?

@@ -9,6 +9,7 @@ import Testing
         .init("GET", "/api/leads/export.csv") { _ in .text("name") },
         .init("GET", "/api/leads/:uuid/details") { .json(["uuid": .string($0.parameter("uuid"))]) },
         .init("DELETE", "/api/leads/:uuid") { .json(["uuid": .string($0.parameter("uuid"))]) },
+        .init("POST", "/api/upload", taking: "multipart/form-data") { _ in .json([:]) },
         .init("POST", "/webhook/vapi", for: .machine) { _ in .json([:]) },
         .init("GET", "/stream") { _ in
             Response(body: .stream { _ in Issue.record("a body was made for HEAD") })
@@ -86,7 +87,7 @@ import Testing
             ("same-origin", "https://presales.test", "application/json", 201),
             ("same-origin", "http://presales.test", "application/json; charset=utf-8", 201),
             ("same-origin", nil, "APPLICATION/JSON", 201),
-            (nil, "https://presales.test", "multipart/form-data; boundary=x", 201),
+            (nil, "https://presales.test", "multipart/form-data; boundary=x", 415),
             ("none", nil, "application/json", 201),
             (nil, nil, "application/json", 201),
             ("cross-site", nil, "application/json", 403),
@@ -127,6 +128,17 @@ import Testing
         #expect(refusal(read) == nil)
         let machine = Request(method: "POST", path: "/webhook/vapi", headers: headers)
         #expect(refusal(machine) == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("multipart/form-data; boundary=x", nil), ("application/json", 415), (nil, 415),
+        ] as [(String?, Int?)]
+    )
+    func `a route that takes forms takes nothing else`(type: String?, status: Int?) {
+        var request = Request(method: "POST", path: "/api/upload")
+        request.headers["content-type"] = type
+        #expect(refusal(request)?.status == status)
     }
 
     @Test func `only a deletion needs no content type, and only without a body`() {
