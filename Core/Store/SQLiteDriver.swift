@@ -10,57 +10,57 @@ import Synchronization
 /// checkpoints it (the WAL-reset bug, fixed in 3.51.3). So nobody checkpoints but the committer that
 /// holds both the write turn and `BEGIN IMMEDIATE`: automatic checkpoints and those on closing are
 /// off on every connection.
+///
+/// One connection writes, others read: as many as threads read at once, the one used last first. They
+/// are used without GRDB's pool, whose bookkeeping costs a small read more than SQLite itself does.
 final class SQLiteDriver: Sendable {
-    private let pool: DatabasePool
-    private let turn: WriteTurn
-    private let checkpointer: Checkpointer
+    private let path: String
+    private let writer: DatabaseQueue
+    private let idleReaders = Mutex<[DatabaseQueue]>([])
+    private let writes: GroupCommit
     private let patience: Duration
 
     /// - Throws: ``Database/Unavailable``.
     init(path: String, patience: Duration) throws {
+        self.path = path
         self.patience = patience
         let turn = try WriteTurn(ofDatabaseAt: path)
-        self.turn = turn
-        // Opening a new file writes to it: GRDB turns on the WAL and gives it its first pages.
-        (pool, checkpointer) = try turn.hold(by: .now + patience) {
+        // Opening a new file writes to it: it is given its WAL.
+        (writer, writes) = try turn.hold(by: .now + patience) {
             try translating {
-                let configuration = SQLiteDriver.configuration(patience: patience)
-                let pool = try DatabasePool(path: path, configuration: configuration)
+                var configuration = SQLiteDriver.configuration(patience: patience)
+                configuration.allowsUnsafeTransactions = true  // they go from thread to thread
+                let writer = try DatabaseQueue(path: path, configuration: configuration)
                 let checkpointer = Checkpointer(
                     connection: try DatabaseQueue(path: path, configuration: configuration)
                 )
-                try pool.writeWithoutTransaction { handle in
-                    // GRDB's pool sets NORMAL after prepareDatabase has run; NORMAL forgets
-                    // acknowledged commits when the power fails.
-                    try handle.execute(sql: "PRAGMA synchronous = FULL")
+                try writer.writeWithoutTransaction { handle in
+                    try handle.execute(sql: "PRAGMA journal_mode = WAL")
                     checkpointer.watch(handle)
                 }
-                return (pool, checkpointer)
+                return (
+                    writer,
+                    GroupCommit(writer: writer, turn: turn, checkpointer: checkpointer)
+                )
             }
         }
     }
 
     func read<T>(_ body: (Connection) throws -> T) throws -> T {
-        try translating { try pool.read { try body(Connection(handle: $0)) } }
+        try translating {
+            let reader = try idleReaders.withLock { $0.popLast() } ?? openedReader()
+            defer { idleReaders.withLock { $0.append(reader) } }
+            return try reader.writeWithoutTransaction { handle in
+                let connection = Connection(handle: handle)
+                return try connection.reading { try body(connection) }
+            }
+        }
     }
 
     func write<T>(_ body: (Connection) throws -> T) throws -> T {
         // Counted from here, where this process's own threads wait for each other.
         let deadline = ContinuousClock.now + patience
-        return try translating {
-            try pool.writeWithoutTransaction { handle in
-                try turn.hold(by: deadline) {
-                    var result: T?
-                    try handle.inTransaction(.immediate) {
-                        result = try body(Connection(handle: handle))
-                        return .commit
-                    }
-                    checkpointer.afterCommit(on: handle)
-                    guard let result else { throw Database.Unavailable(cause: "no transaction") }
-                    return result
-                }
-            }
-        }
+        return try translating { try writes.write(by: deadline, body) }
     }
 
     func version() throws -> Int {
@@ -69,20 +69,26 @@ final class SQLiteDriver: Sendable {
 
     func backUp(to target: String) throws {
         try translating {
-            try pool.writeWithoutTransaction {
+            try writer.writeWithoutTransaction {
                 try $0.execute(sql: "VACUUM INTO ?", arguments: [target])
             }
         }
+    }
+
+    private func openedReader() throws -> DatabaseQueue {
+        var configuration = SQLiteDriver.configuration(patience: patience)
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA query_only = ON") }
+        return try DatabaseQueue(path: path, configuration: configuration)
     }
 
     /// What holds for every connection: writer, readers and checkpointer.
     private static func configuration(patience: Duration) -> Configuration {
         var configuration = Configuration()
         configuration.busyMode = .timeout(Double(patience.milliseconds) / 1000)
-        configuration.maximumReaderCount = 8
         configuration.prepareDatabase { connection in
             try connection.execute(
                 sql: """
+                    PRAGMA synchronous = FULL;
                     PRAGMA wal_autocheckpoint = 0;
                     PRAGMA journal_size_limit = 33554432;
                     PRAGMA temp_store = MEMORY;
@@ -96,7 +102,7 @@ final class SQLiteDriver: Sendable {
 }
 
 /// Moves the WAL's pages into the database file, on a connection of its own.
-private final class Checkpointer: Sendable {
+final class Checkpointer: Sendable {
     /// How many pages the WAL may gain before a committer checkpoints it.
     private static let interval: Int32 = 1000
     /// How many pages the WAL may hold before a committer waits for readers to let it begin anew.

@@ -1,5 +1,6 @@
 import CSQLite
 import Glibc
+import Synchronization
 
 /// The turn to write, of which there is one for all processes that use a database.
 ///
@@ -11,6 +12,8 @@ import Glibc
 /// dies; should one die in line, those behind it may overtake, but there is still one turn.
 final class WriteTurn: Sendable {
     private let descriptor: Int32
+    /// The ticket of whoever has the turn in this process.
+    private let held = Atomic(0)
 
     /// - Throws: ``Database/Unavailable``.
     init(ofDatabaseAt path: String) throws {
@@ -26,13 +29,31 @@ final class WriteTurn: Sendable {
     /// - Throws: ``Database/Unavailable`` when the turn has not come by the deadline; what `body`
     ///   throws.
     func hold<T>(by deadline: ContinuousClock.Instant, _ body: () throws -> T) throws -> T {
-        let ticket = try drawTicket(by: deadline)
-        defer { presales_unlock(descriptor, place(of: ticket)) }
-        try lock(place(of: ticket - 1), by: deadline)
-        presales_unlock(descriptor, place(of: ticket - 1))
-        try lock(WriteTurn.wholeFile, by: deadline)
-        defer { presales_unlock(descriptor, WriteTurn.wholeFile) }
+        try take(by: deadline)
+        defer { release() }
         return try body()
+    }
+
+    /// Waits for the turn; whoever gets it must ``release()`` it.
+    ///
+    /// - Throws: ``Database/Unavailable`` when the turn has not come by the deadline.
+    func take(by deadline: ContinuousClock.Instant) throws {
+        let ticket = try drawTicket(by: deadline)
+        do {
+            try lock(place(of: ticket - 1), by: deadline)
+            presales_unlock(descriptor, place(of: ticket - 1))
+            try lock(WriteTurn.wholeFile, by: deadline)
+            held.store(ticket, ordering: .relaxed)
+        } catch {
+            presales_unlock(descriptor, place(of: ticket))
+            throw error
+        }
+    }
+
+    /// Gives the turn to the next in line.
+    func release() {
+        presales_unlock(descriptor, WriteTurn.wholeFile)
+        presales_unlock(descriptor, place(of: held.load(ordering: .relaxed)))
     }
 
     /// The number after the last one drawn, which the file holds.

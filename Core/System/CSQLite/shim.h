@@ -21,6 +21,15 @@ static inline int presales_sqlite_no_checkpoint_on_close(sqlite3 *connection) {
     return sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
 }
 
+/// SQLITE_TRANSIENT, which asks SQLite to copy a value, is a cast that Swift does not see.
+static inline int presales_sqlite_bind_text(sqlite3_stmt *statement, int index, const void *text, int length) {
+    return sqlite3_bind_text(statement, index, text ? (const char *)text : "", length, SQLITE_TRANSIENT);
+}
+
+static inline int presales_sqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+    return sqlite3_bind_blob(statement, index, length ? bytes : "", length, SQLITE_TRANSIENT);
+}
+
 /// What presales_lock_within locks: the whole file (flock), or one byte of it (an open file
 /// description's lock).
 #define PRESALES_WHOLE_FILE (-1)
