@@ -8,6 +8,16 @@ public struct Log: Sendable {
     /// How much an event matters.
     public enum Level: Int, Sendable, Comparable {
         case debug, info, warning, error
+
+        fileprivate var name: String {
+            switch self {
+            case .debug: "debug"
+            case .info: "info"
+            case .warning: "warning"
+            case .error: "error"
+            }
+        }
+
         public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -81,10 +91,24 @@ public struct Log: Sendable {
     /// Writes an event with its fields as one line and in one piece.
     public func write(_ level: Level, _ event: StaticString, _ fields: [Field]) {
         guard level >= self.level else { return }
-        var line = "time=\(clock.now().iso8601) level=\(level) fn=\(program) event=\(event)"
-        for field in fields { line += " \(field.key)=\(field.value)" }
-        line += "\n"
-        line.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        var line: [UInt8] = []
+        line.reserveCapacity(256)
+        line += "time=".utf8
+        line += clock.now().iso8601.utf8
+        line += " level=".utf8
+        line += level.name.utf8
+        line += " fn=".utf8
+        line += program.utf8
+        line += " event=".utf8
+        event.withUTF8Buffer { line += $0 }
+        for field in fields {
+            line.append(UInt8(ascii: " "))
+            field.key.withUTF8Buffer { line += $0 }
+            line.append(UInt8(ascii: "="))
+            line += field.value.utf8
+        }
+        line.append(UInt8(ascii: "\n"))
+        _ = Glibc.write(STDERR_FILENO, line, line.count)
     }
 }
 

@@ -1,7 +1,6 @@
 import CFastCGI
 import Foundation
 import Glibc
-import Synchronization
 
 /// Serves a handler over the FastCGI socket that descriptor 0 is (spawn-fcgi, systemd's
 /// `StandardInput=socket`).
@@ -15,8 +14,7 @@ public enum FastCGI {
 
     /// Serves until SIGTERM, SIGINT or SIGUSR1, then finishes what it has begun and returns.
     ///
-    /// Each thread waits for the socket in turn, so that one connection wakes one thread. The
-    /// descriptor is made non-blocking: where several processes share the socket another may have
+    /// The descriptor is made non-blocking: where several processes share the socket another may have
     /// taken the connection, and a thread blocked in `accept` could not be told to stop.
     /// - Throws: ``NotStartedByServer``.
     public static func serve(
@@ -60,7 +58,6 @@ private final class Server: Sendable {
     private let stop: Int32
     private let log: Log
     private let handler: Router.Handler
-    private let turn = Mutex(())
 
     init(stop: Int32, log: Log, handler: @escaping Router.Handler) {
         self.stop = stop
@@ -71,30 +68,16 @@ private final class Server: Sendable {
     func work() {
         var connection = FCGX_Request()
         guard FCGX_InitRequest(&connection, 0, Int32(FCGI_FAIL_ACCEPT_ON_INTR)) == 0 else { return }
-        while waitForConnection() {
+        defer { FCGX_Free(&connection, 1) }
+        guard let queue = Queue(stop: stop) else { return }
+        while queue.wait() {
             switch -FCGX_Accept_r(&connection) {
             case 0:
                 serve(&connection)
                 FCGX_Finish_r(&connection)
             case EMFILE, ENFILE, ENOMEM, ENOBUFS:
-                usleep(50_000)  // the connection waits too, and poll would return at once
+                usleep(50_000)  // the connection waits too, and would be announced again at once
             default: continue  // another process was faster
-            }
-        }
-        FCGX_Free(&connection, 1)
-    }
-
-    /// Waits until there is a connection to take; `false` when the process is to stop.
-    private func waitForConnection() -> Bool {
-        turn.withLock { _ in
-            var waiting = [
-                pollfd(fd: 0, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
-            ]
-            while true {
-                guard poll(&waiting, 2, -1) >= 0 else { continue }
-                if waiting[1].revents != 0 { return false }
-                if waiting[0].revents != 0 { return true }
             }
         }
     }
@@ -104,11 +87,8 @@ private final class Server: Sendable {
         let parameters = Parameters(connection.envp)
         let input = connection.in
         let output = connection.out
-        var fields: [Log.Field] = [
-            .id("id", parameters["REQUEST_ID"] ?? "-"),
-            .id("route", parameters["REQUEST_METHOD"] ?? "-"),
-        ]
         var response: Response
+        var cause: Log.Field?
         do {
             let request = try parameters.request { buffer in
                 Int(
@@ -122,7 +102,7 @@ private final class Server: Sendable {
             response = try handler(request)
         } catch {
             response = FastCGI.answer(to: error)
-            fields.append(.cause(error))
+            cause = .cause(error)
         }
         do {
             try FastCGI.send(response) { bytes in
@@ -134,11 +114,51 @@ private final class Server: Sendable {
                 guard sent == bytes.count else { throw FastCGI.CallerLeft() }
             }
         } catch {
-            fields.append(.cause(error))
+            cause = .cause(error)
         }
         let took = ContinuousClock.now - started
+        var fields: [Log.Field] = [
+            .id("id", parameters["REQUEST_ID"] ?? "-"),
+            .id("route", parameters["REQUEST_METHOD"] ?? "-"),
+        ]
+        if let cause { fields.append(cause) }
         fields += [.number("status", response.status), .number("ms", took.milliseconds)]
         log.write(response.status >= 500 ? .error : .info, "request", fields)
+    }
+}
+
+/// Where one thread waits for connections, or for the end: each connection wakes one thread, without
+/// a lock that every request would pass through.
+private struct Queue: ~Copyable {
+    private let descriptor: Int32
+    private let stop: Int32
+
+    init?(stop: Int32) {
+        self.stop = stop
+        descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard descriptor >= 0 else { return nil }
+        for (source, flags) in [
+            (Int32(0), EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue), (stop, EPOLLIN.rawValue),
+        ] {
+            var event = epoll_event(events: flags, data: epoll_data_t(fd: source))
+            epoll_ctl(descriptor, EPOLL_CTL_ADD, source, &event)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Waits until there is a connection to take; `false` when the process is to stop.
+    func wait() -> Bool {
+        var events = (epoll_event(), epoll_event())
+        return withUnsafeMutablePointer(to: &events) { events in
+            events.withMemoryRebound(to: epoll_event.self, capacity: 2) { events in
+                while true {
+                    let count = epoll_wait(descriptor, events, 2, -1)
+                    guard count > 0 else { continue }
+                    return !(0..<Int(count)).contains { events[$0].data.fd == stop }
+                }
+            }
+        }
     }
 }
 
@@ -185,49 +205,68 @@ extension FastCGI {
     }
 }
 
-/// The parameters that nginx sends with a request.
+/// The parameters that nginx sends with a request, where libfcgi keeps them: each `NAME=value`.
 private struct Parameters {
-    private var values: [String: String] = [:]
+    private let entries: FCGX_ParamArray?
 
-    init(_ envp: FCGX_ParamArray?) {
-        guard var next = envp else { return }
-        while let entry = next.pointee {
-            let text = String(cString: entry)
-            if let equals = text.firstIndex(of: "=") {
-                values[String(text[..<equals])] = String(text[text.index(after: equals)...])
-            }
-            next += 1
-        }
+    init(_ entries: FCGX_ParamArray?) { self.entries = entries }
+
+    subscript(name: StaticString) -> String? {
+        let name = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+        return FCGX_GetParam(name, entries).map { String(cString: $0) }
     }
-
-    subscript(name: String) -> String? { values[name] }
 
     func request(reading read: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) throws
         -> Request
     {
-        let target = values["REQUEST_URI"] ?? values["DOCUMENT_URI"] ?? "/"
+        let target = self["REQUEST_URI"] ?? self["DOCUMENT_URI"] ?? "/"
         guard let path = Percent.decoded(target.prefix { $0 != "?" }, plusIsSpace: false),
             !path.contains("\0")
         else {
             throw Failure.malformed("The address holds a broken percent escape.")
         }
-        var headers: [String: String] = [:]
-        for (name, value) in values where name.hasPrefix("HTTP_") {
-            headers[name.dropFirst(5).lowercased().replacing("_", with: "-")] = value
-        }
-        headers["content-type"] = values["CONTENT_TYPE"].flatMap { $0.isEmpty ? nil : $0 }
-        let announced = values["CONTENT_LENGTH"] ?? ""
+        let announced = self["CONTENT_LENGTH"] ?? ""
         guard let length = announced.isEmpty ? 0 : Int(announced), length >= 0 else {
             throw Failure.malformed("The request's length is not a number.")
         }
         return Request(
-            method: values["REQUEST_METHOD"] ?? "GET",
+            method: self["REQUEST_METHOD"] ?? "GET",
             path: path,
-            query: try Request.Query(parsing: values["QUERY_STRING"] ?? ""),
+            query: try Request.Query(parsing: self["QUERY_STRING"] ?? ""),
             headers: headers,
-            remoteAddress: values["REMOTE_ADDR"] ?? "",
-            id: values["REQUEST_ID"] ?? "-",
+            remoteAddress: self["REMOTE_ADDR"] ?? "",
+            id: self["REQUEST_ID"] ?? "-",
             body: Request.Body(length: length, read: read)
         )
+    }
+
+    /// The request's headers by their names in lower case: `HTTP_USER_AGENT` is `user-agent`.
+    private var headers: [String: String] {
+        var headers: [String: String] = [:]
+        var next = entries
+        while let place = next, let entry = place.pointee {
+            next = place + 1
+            guard strncmp(entry, "HTTP_", 5) == 0, let equals = strchr(entry, 0x3D) else {
+                continue
+            }
+            headers[Parameters.name(of: entry + 5, end: equals)] = String(cString: equals + 1)
+        }
+        headers["content-type"] = self["CONTENT_TYPE"].flatMap { $0.isEmpty ? nil : $0 }
+        return headers
+    }
+
+    private static func name(of start: UnsafePointer<CChar>, end: UnsafePointer<CChar>) -> String {
+        let count = end - start
+        return String(unsafeUninitializedCapacity: count) { buffer in
+            for index in 0..<count {
+                switch UInt8(bitPattern: start[index]) {
+                case UInt8(ascii: "_"): buffer[index] = UInt8(ascii: "-")
+                case let byte where (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte):
+                    buffer[index] = byte | 0x20
+                case let byte: buffer[index] = byte
+                }
+            }
+            return count
+        }
     }
 }

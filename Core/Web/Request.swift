@@ -200,6 +200,8 @@ extension Request {
 enum Percent {
     /// The text with its escapes decoded, or `nil` when one is broken or the result is not UTF-8.
     static func decoded(_ text: some StringProtocol, plusIsSpace: Bool) -> String? {
+        let isPlain = text.utf8.allSatisfy { $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "+") }
+        if isPlain, text.utf8.allSatisfy({ $0 < 0x80 }) { return String(text) }
         var bytes: [UInt8] = []
         var iterator = text.utf8.makeIterator()
         while let byte = iterator.next() {

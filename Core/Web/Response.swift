@@ -56,7 +56,11 @@ public struct Response: Sendable {
 
     /// A header's value; names are compared without regard to case.
     public subscript(header name: String) -> String? {
-        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+        headers.first {
+            $0.name == name
+                || $0.name.utf8.count == name.utf8.count
+                    && $0.name.lowercased() == name.lowercased()
+        }?.value
     }
 
     /// The same answer with an entity tag, or 304 when the caller has that very state already.

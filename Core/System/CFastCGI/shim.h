@@ -1,2 +1,4 @@
 // libfcgi's request interface; the stdio replacement (fcgi_stdio.h) is not used.
 #include <fcgiapp.h>
+// To wait for connections; the Glibc module leaves it out.
+#include <sys/epoll.h>
