@@ -136,9 +136,13 @@ struct LeadFormat: Sendable {
     /// Appends the lead of a row as a JSON object.
     func write(_ row: Columns, to bytes: inout [UInt8]) {
         let start = bytes.count
-        for (offset, member) in members.enumerated() {
-            bytes.append(contentsOf: member.lead)
-            write(row, Place.allCases.count + offset, member.form, to: &bytes)
+        // Through buffers: an array's elements are retained and released one by one, a thousand
+        // times a page.
+        members.withUnsafeBufferPointer { members in
+            for index in members.indices {
+                members[index].lead.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+                write(row, Place.allCases.count + index, members[index].form, to: &bytes)
+            }
         }
         bytes[start] = UInt8(ascii: "{")  // in the place of the first comma
         bytes.append(UInt8(ascii: "}"))
@@ -152,7 +156,7 @@ struct LeadFormat: Sendable {
     ) {
         switch form {
         case .isSet: return append(row.isNull(index) ? "false" : "true", to: &bytes)
-        case .maximumRetries: return append(String(maximumRetries), to: &bytes)
+        case .maximumRetries: return append(Int64(maximumRetries), to: &bytes)
         case .nextAction:
             guard let sentence = nextAction(row) else { break }
             return JSON.write(sentence, to: &bytes)
@@ -161,15 +165,17 @@ struct LeadFormat: Sendable {
             if let text = row.text(index) { return JSON.write(utf8: text, to: &bytes) }
         case .json:
             if let text = row.text(index) { return bytes.append(contentsOf: text) }
-        case .integer: return append(String(row.integer(index)), to: &bytes)
-        case .rowIndex:
-            return append(String(LeadStore.rowIndex(ofID: row.integer(index))), to: &bytes)
+        case .integer: return append(row.integer(index), to: &bytes)
+        case .rowIndex: return append(LeadStore.rowIndex(ofID: row.integer(index)), to: &bytes)
         case .flag: return append(row.integer(index) == 0 ? "false" : "true", to: &bytes)
         case .time:
             bytes.append(UInt8(ascii: "\""))
             Instant(milliseconds: row.integer(index)).append(to: &bytes, in: zone)
             return bytes.append(UInt8(ascii: "\""))
-        case .seconds: return append("\"\(row.integer(index))s\"", to: &bytes)
+        case .seconds:
+            bytes.append(UInt8(ascii: "\""))
+            append(row.integer(index), to: &bytes)
+            return append("s\"", to: &bytes)
         }
         append("null", to: &bytes)
     }
@@ -195,7 +201,7 @@ struct LeadFormat: Sendable {
         case .time:
             if let time = row.instant(place.index) { time.append(to: &bytes, in: zone) }
         case .seconds:
-            if !row.isNull(place.index) { append(String(row.integer(place.index)), to: &bytes) }
+            if !row.isNull(place.index) { append(row.integer(place.index), to: &bytes) }
         case .nextAction:
             CSVText.write(nextAction(row) ?? "", to: &bytes)
         case .integer, .flag, .isSet, .rowIndex, .maximumRetries:
@@ -203,7 +209,14 @@ struct LeadFormat: Sendable {
         }
     }
 
-    private func append(_ text: String, to bytes: inout [UInt8]) { bytes += text.utf8 }
+    private func append(_ text: StaticString, to bytes: inout [UInt8]) {
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    }
+
+    private func append(_ number: Int64, to bytes: inout [UInt8]) {
+        guard (0..<10).contains(number) else { return bytes += String(number).utf8 }
+        bytes.append(UInt8(ascii: "0") + UInt8(number))
+    }
 
     private func nextAction(_ row: Columns) -> String? {
         var promise: NextAction.Promise?

@@ -72,7 +72,14 @@ extension Instant: CustomStringConvertible {
 
     /// Appends what ``formatted(in:)`` returns, without making a string.
     public func append(to bytes: inout [UInt8], in zone: Zone) {
-        write(in: zone) { bytes.append($0) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 40) { buffer in
+            var length = 0
+            write(in: zone) { byte in
+                buffer[length] = byte
+                length += 1
+            }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: buffer[..<length]))
+        }
     }
 
     /// The moment as `2026-11-22T04:30:00.145Z`: UTC with milliseconds, exact, as Vapi writes times.
@@ -94,6 +101,7 @@ extension Instant: CustomStringConvertible {
 
     public var description: String { iso8601 }
 
+    @inline(__always)
     private func write(in zone: Zone, to put: (UInt8) -> Void) {
         let offset = zone.offset(at: self)
         LocalTime(secondsSinceEpoch: seconds.addingSaturated(Int64(offset))).write(to: put)
@@ -179,9 +187,22 @@ private struct WrittenTime {
 }
 
 /// Writes a number that is not negative in at least `count` digits.
+@inline(__always)
 func writeDigits(_ value: Int, count: Int, to put: (UInt8) -> Void) {
+    if value < 10, count == 2 {
+        put(UInt8(ascii: "0"))
+        put(UInt8(ascii: "0") + UInt8(value))
+    } else if value < 100, count == 2 {
+        put(UInt8(ascii: "0") + UInt8(value / 10))
+        put(UInt8(ascii: "0") + UInt8(value % 10))
+    } else {
+        writeManyDigits(value, count: count, to: put)
+    }
+}
+
+private func writeManyDigits(_ value: Int, count: Int, to put: (UInt8) -> Void) {
     if value >= 10 || count > 1 {
-        writeDigits(value / 10, count: count - 1, to: put)
+        writeManyDigits(value / 10, count: count - 1, to: put)
     }
     put(UInt8(ascii: "0") + UInt8(value % 10))
 }

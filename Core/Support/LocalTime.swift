@@ -103,6 +103,7 @@ extension LocalTime {
     }
 
     /// Writes `2026-11-22T10:00:00`.
+    @inline(__always)
     func write(to put: (UInt8) -> Void) {
         if year < 0 { put(UInt8(ascii: "-")) }
         writeDigits(abs(year), count: 4, to: put)
