@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds, runs and tests Presales. `./deploy.sh help` lists the commands.
+# Builds, runs, tests and measures Presales. `./deploy.sh help` lists the commands.
 set -euo pipefail
 
 REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,6 +17,7 @@ readonly BUILD_PACKAGES=(
 )
 readonly RUN_PACKAGES=(nginx spawn-fcgi multiwatch curl)
 readonly TEST_PACKAGES=(python3 python3-venv python3-selenium chromium chromium-driver openssl shellcheck)
+readonly BENCH_PACKAGES=(python3 python3-venv wrk gcc libc6-dev)
 
 # One build serves local, test and bench: optimised, and open to @testable imports.
 readonly BUILD_FLAGS=(-c release -Xswiftc -enable-testing)
@@ -27,6 +28,7 @@ main() {
     case $command in
         local) run_local "$@" ;;
         test) run_tests "$@" ;;
+        bench) run_benchmarks "$@" ;;
         help | -h | --help) usage ;;
         *) fail "There is no command $command: ./deploy.sh help lists those there are." ;;
     esac
@@ -41,6 +43,8 @@ usage() {
     --no-sandbox    calls go where VAPI_BASE_URL and the other settings say: to real people
     --no-demo       starts without demo leads
 ./deploy.sh test    runs every check and every test
+./deploy.sh bench   measures Presales beside a Flask server and a C program, in a quarter of an hour
+    NAME …          only the benchmarks whose names begin so: idle, health, list, refresh, upload, webhook, orchestrator
 
 With PRESALES_BIN set to a folder of binaries, local runs those and builds nothing.
 TEXT
@@ -504,11 +508,30 @@ find_forbidden_words() {
 
 find_warnings() { ! grep -F "$REPOSITORY/" "$BUILD_LOG" | grep -F ' warning: '; }
 
-prepare_python() {
-    # Debian's own interpreter, because the browser's driver is a Debian package.
+# Debian's own interpreter, because the browser's driver is a Debian package.
+make_environment() {
     [[ -x $PYTHON ]] || /usr/bin/python3 -m venv --system-site-packages "$REPOSITORY/.venv"
+}
+
+prepare_python() {
+    make_environment
     "$PYTHON" -m pip install --quiet --disable-pip-version-check \
         -r Tests/Contracts/verify/requirements.txt -r Tests/EndToEnd/requirements.txt
+}
+
+# ---------------------------------------------------------------- bench
+
+# Prints `name ratio target pass|fail` for each benchmark; exit 1 when one failed.
+run_benchmarks() {
+    require_swift
+    cd "$REPOSITORY"
+    trap 'exit 130' INT TERM
+    trap end_build EXIT
+    install_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
+    build
+    make_environment
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check -r Tests/Benchmarks/requirements.txt
+    PRESALES_BIN=$BIN "$PYTHON" Tests/Benchmarks/bench.py "$@"
 }
 
 [[ ${BASH_SOURCE[0]} != "$0" ]] || main "$@"
