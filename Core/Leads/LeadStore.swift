@@ -18,16 +18,9 @@ public struct LeadStore: Sendable {
 
     /// Whether new leads are called without anybody asking for it (`AUTO_CALL_NEW_LEADS`).
     private let callsNewLeads: Bool
-    private let newUUID: @Sendable () -> String
 
     /// Creates a store.
-    public init(
-        callsNewLeads: Bool,
-        newUUID: @escaping @Sendable () -> String = { Identifier.random() }
-    ) {
-        self.callsNewLeads = callsNewLeads
-        self.newUUID = newUUID
-    }
+    public init(callsNewLeads: Bool) { self.callsNewLeads = callsNewLeads }
 
     /// Reads `AUTO_CALL_NEW_LEADS`.
     ///
@@ -52,7 +45,7 @@ public struct LeadStore: Sendable {
         now: Instant,
         in connection: Connection
     ) throws -> Added? {
-        let uuid = newUUID()
+        let uuid = Identifier.ordered(at: now)
         let optedOutAt = try Suppressions.date(ofNumber: fields.number, in: connection)
         let isToBeCalled = callsNewLeads && optedOutAt == nil
         let state: JourneyState =
@@ -61,12 +54,13 @@ public struct LeadStore: Sendable {
             """
             INSERT INTO leads (lead_uuid, name, number, number_raw, number_valid, region, email,
             whatsapp_number, partner, timezone, timezone_source, consent_at, consent_text,
-            consent_source, opted_out_at, journey_state, created_at, last_updated_at)
+            consent_source, opted_out_at, journey_state, change_seq, created_at, last_updated_at)
             VALUES (\(uuid), \(fields.name), \(fields.number.e164), \(fields.numberRaw),
             \(fields.number.isValid), \(LeadStore.region(of: fields.number)), \(fields.email),
             \(fields.whatsappNumber?.e164), \(fields.partner), \(fields.zone?.identifier),
             \(fields.zone == nil ? nil : source.rawValue), \(fields.consentAt),
-            \(fields.consentText), \(fields.consentSource), \(optedOutAt), \(state), \(now), \(now))
+            \(fields.consentText), \(fields.consentSource), \(optedOutAt), \(state),
+            (SELECT value + 1 FROM change_counter), \(now), \(now))
             ON CONFLICT (number) WHERE deleted_at IS NULL DO NOTHING
             """
         )

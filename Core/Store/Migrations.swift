@@ -416,9 +416,11 @@ public enum Migrations {
         END;
 
         -- change_seq: whatever a reader of a lead can see stamps the lead with the next number.
+        -- Who adds many leads gives them their numbers itself: a second write of each row is saved.
         CREATE TRIGGER leads_inserted AFTER INSERT ON leads BEGIN
             UPDATE change_counter SET value = value + 1;
-            UPDATE leads SET change_seq = (SELECT value FROM change_counter) WHERE id = new.id;
+            UPDATE leads SET change_seq = (SELECT value FROM change_counter)
+                WHERE new.change_seq = 0 AND id = new.id;
         END;
         CREATE TRIGGER leads_changed AFTER UPDATE ON leads
         WHEN new.change_seq = old.change_seq BEGIN

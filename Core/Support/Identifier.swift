@@ -1,17 +1,38 @@
-/// Random identifiers.
+/// New identifiers.
 public enum Identifier {
     /// A new version 4 UUID in lower case, from the system's secure source (RFC 9562, 5.4).
     public static func random() -> String {
         var generator = SystemRandomNumberGenerator()
-        let high: UInt64 = (generator.next() & ~0xF000) | 0x4000
-        let low: UInt64 = (generator.next() & ~(3 << 62)) | (1 << 63)
-        let digits = Array((hexadecimal(high) + hexadecimal(low)).utf8)
-        var text: [UInt8] = []
-        for (index, digit) in digits.enumerated() {
-            if [8, 12, 16, 20].contains(index) { text.append(UInt8(ascii: "-")) }
-            text.append(digit)
+        return text(generator.next() & ~0xF000 | 0x4000, generator.next())
+    }
+
+    /// A new version 7 UUID in lower case: the time in milliseconds, and 74 bits from the system's
+    /// secure source (RFC 9562, 5.7).
+    ///
+    /// Those made later sort later, so an index of many grows at its end and not everywhere at once.
+    public static func ordered(at now: Instant) -> String {
+        var generator = SystemRandomNumberGenerator()
+        let time = UInt64(truncatingIfNeeded: now.milliseconds) << 16
+        return text(time | 0x7000 | generator.next() & 0xFFF, generator.next())
+    }
+
+    /// The two halves as text, with the variant's bits set in the second.
+    private static func text(_ high: UInt64, _ low: UInt64) -> String {
+        let halves = (high, low & ~(3 << 62) | 1 << 63)
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for index in 0..<32 {
+                if index == 8 || index == 12 || index == 16 || index == 20 {
+                    text[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                let half = index < 16 ? halves.0 : halves.1
+                let digit = UInt8(truncatingIfNeeded: half >> UInt64(60 - index % 16 * 4) & 0xF)
+                text[place] = digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+                place += 1
+            }
+            return place
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// Whether a text has the form of a UUID.
@@ -19,10 +40,5 @@ public enum Identifier {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         return parts.map(\.count) == [8, 4, 4, 4, 12]
             && parts.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
-    }
-
-    private static func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
