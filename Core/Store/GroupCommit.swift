@@ -10,7 +10,7 @@ import Synchronization
 final class GroupCommit: Sendable {
     /// How many writes one transaction takes, and how long it goes on taking them: writers of other
     /// processes wait meanwhile.
-    private static let limit = (writes: 32, time: Duration.milliseconds(5))
+    private static let limit = (writes: 32, time: Duration.milliseconds(10))
 
     private let writer: DatabaseQueue
     private let turn: WriteTurn
