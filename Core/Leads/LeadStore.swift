@@ -45,7 +45,7 @@ public struct LeadStore: Sendable {
         now: Instant,
         in connection: Connection
     ) throws -> Added? {
-        let uuid = Identifier.ordered(at: now)
+        let uuid = Identifier.random()
         let optedOutAt = try Suppressions.date(ofNumber: fields.number, in: connection)
         let isToBeCalled = callsNewLeads && optedOutAt == nil
         let state: JourneyState =

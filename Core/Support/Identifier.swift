@@ -1,19 +1,9 @@
-/// New identifiers.
+/// Random identifiers.
 public enum Identifier {
     /// A new version 4 UUID in lower case, from the system's secure source (RFC 9562, 5.4).
     public static func random() -> String {
         var generator = SystemRandomNumberGenerator()
         return text(generator.next() & ~0xF000 | 0x4000, generator.next())
-    }
-
-    /// A new version 7 UUID in lower case: the time in milliseconds, and 74 bits from the system's
-    /// secure source (RFC 9562, 5.7).
-    ///
-    /// Those made later sort later, so an index of many grows at its end and not everywhere at once.
-    public static func ordered(at now: Instant) -> String {
-        var generator = SystemRandomNumberGenerator()
-        let time = UInt64(truncatingIfNeeded: now.milliseconds) << 16
-        return text(time | 0x7000 | generator.next() & 0xFFF, generator.next())
     }
 
     /// The two halves as text, with the variant's bits set in the second.
