@@ -254,6 +254,9 @@ public struct CallEvents: Sendable {
             """
         )
         guard let lead = try Contact.find(id: call.leadID, in: connection) else { return }
+        if isDeclined {
+            try Suppressions.decline(lead, words: report.summary, at: endedAt, in: connection)
+        }
         try JourneyLog.add(
             call.leadID,
             callID: call.id,
@@ -273,9 +276,15 @@ public struct CallEvents: Sendable {
             now: now,
             in: connection
         )
-        if let wish = qualification?.callbackTime, !isDeclined {
-            try journey.callbackWished(lead, wish, callID: call.id, now: now, in: connection)
-        }
+        guard !isDeclined else { return }
+        try journey.conversationEnded(
+            lead,
+            wish: qualification?.callbackTime,
+            callID: call.id,
+            endedAt: endedAt,
+            now: now,
+            in: connection
+        )
     }
 
     // MARK: Both

@@ -37,45 +37,68 @@ struct CallTools: Sendable {
             )
             return reply("result", "Understood. We will not contact you again.")
         case "book_callback":
-            let wish = tool.arguments["when_iso"]?.string ?? tool.arguments["callback_time"]?.string
-            let zone = lead.zone ?? journey.zone
-            guard let wish, let time = CallbackTime.resolve(wish, now: now, in: zone) else {
-                return reply(
-                    "error",
-                    "I need the day and the time. When exactly should we call you back?"
-                )
-            }
-            return try book(time, lead, call, now: now, in: connection, reply: reply)
+            return try book(tool, lead, call, now: now, in: connection, reply: reply)
         default:
             return reply("error", "I cannot do that during this call.")
         }
     }
 
     private func book(
-        _ time: Instant,
+        _ tool: VapiMessage.ToolCall,
         _ lead: Contact,
         _ call: CallStore.Stored,
         now: Instant,
         in connection: Connection,
         reply: (_ key: String, _ sentence: String) -> JSON
     ) throws -> JSON {
-        guard lead.optedOutAt == nil else {
-            return reply("error", "You asked us not to call, so I cannot book a call.")
+        func askAgain(_ reason: String, _ sentence: String) throws -> JSON {
+            try journey.callbackUnclear(
+                lead,
+                reason,
+                callID: call.id,
+                now: now,
+                in: connection
+            )
+            return reply("error", sentence)
         }
-        guard case .open = journey.gate.openness(for: lead, .callback, at: time) else {
+        if let reason = try journey.gate.refusal(of: lead, .call, .callback, connection) {
             return reply(
                 "error",
+                reason == .optedOut
+                    ? "You asked us not to call, so I cannot book a call."
+                    : "I cannot book a call. A colleague will look into it."
+            )
+        }
+        let wish = tool.arguments["when_iso"]?.string ?? tool.arguments["callback_time"]?.string
+        let zone = lead.certainZone
+        guard let wish, let time = CallbackTime.resolve(wish, now: now, in: zone) else {
+            return try askAgain(
+                "A callback was asked for during the call, but not for a clear time "
+                    + "(\((wish ?? "-").singleLine.prefix(80))).",
+                "I need the day and the time. When exactly should we call you back?"
+            )
+        }
+        guard case .open = journey.gate.openness(for: lead, .callback, at: time) else {
+            return try askAgain(
+                "A callback was asked for at \(time.spoken(in: journey.zone)), outside the hours in "
+                    + "which this person may be called.",
                 "That time is outside the hours in which we may call. Which other time suits you?"
             )
         }
-        try journey.callbackWished(
+        let answer = try journey.callbackWished(
             lead,
             time.iso8601,
+            saidAt: now,
             callID: call.id,
             now: now,
             in: connection
         )
-        let zone = lead.zone ?? journey.zone
-        return reply("result", "Your callback is booked for \(time.spoken(in: zone)).")
+        guard case .promised = answer else {
+            return reply("error", "That is too far ahead. Which earlier time suits you?")
+        }
+        return reply(
+            "result",
+            "Your callback is booked for \(time.spoken(in: zone ?? journey.zone))."
+        )
     }
 }

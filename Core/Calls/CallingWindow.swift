@@ -109,16 +109,7 @@ public struct CallingWindow: Sendable, Equatable {
     ///   - key: what tells the calls apart; the same key always gets the same moment.
     /// - Returns: a moment at which the window is still open.
     public func spread(_ opensAt: Instant, key: String) -> Instant {
-        // FNV-1a, then MurmurHash3's finalizer: keys that differ in one character part widely.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in key.utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
-        }
-        hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
-        hash = (hash ^ hash >> 33) &* 0xc4ce_b9fe_1a85_ec53
-        hash ^= hash >> 33
-        let width = UInt64(CallingWindow.spread.milliseconds)
-        return opensAt + .milliseconds(hash % width)
+        opensAt + Scatter.wait(below: CallingWindow.spread, key: key)
     }
 
     /// The clocks that must all show calling hours, each with its hours.

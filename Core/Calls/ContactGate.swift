@@ -69,52 +69,86 @@ public struct ContactGate: Sendable {
         now: Instant,
         in connection: Connection
     ) throws -> Decision {
-        if lead.isDeleted { return .refuse(because: .deleted) }
-        if lead.optedOutAt != nil { return .refuse(because: .optedOut) }
-        if try Suppressions.contains(lead, channel, in: connection) {
-            return .refuse(because: .optedOut)
+        if let reason = try refusal(of: lead, channel, purpose, connection) {
+            return .refuse(because: reason)
         }
-        if lead.declinedAt != nil { return .refuse(because: .declined) }
-        if channel != .email && lead.isNumberInvalid { return .refuse(because: .numberInvalid) }
-        if channel == .call {
-            return try mayCall(lead, purpose, now, connection)
+        guard channel == .call else { return .allow }
+        if try hasLiveCall(lead, connection) {
+            return .hold(until: now + .minutes(1), because: .callInProgress)
+        }
+        let dials = try dials(of: lead, before: now, connection)
+        if let decision = hold(of: lead, purpose, at: now, after: dials) { return decision }
+        if let pause = try pause(of: lead, now, connection),
+            try !isTestCall(purpose, during: pause, at: now, connection)
+        {
+            return .hold(until: pause.until, because: .paused)
+        }
+        guard try freeLines(for: purpose, at: now, connection) > 0 else {
+            return .hold(until: nil, because: .noFreeLine)
         }
         return .allow
     }
 
-    private func mayCall(
-        _ lead: Contact,
+    /// Why somebody is not contacted however long one waits.
+    func refusal(
+        of lead: Contact,
+        _ channel: Channel,
         _ purpose: DialKind,
-        _ now: Instant,
         _ connection: Connection
-    ) throws -> Decision {
+    ) throws -> Reason? {
+        if lead.isDeleted { return .deleted }
+        if lead.optedOutAt != nil { return .optedOut }
+        if let reason = try Suppressions.reason(for: lead, in: connection) { return reason }
+        if lead.declinedAt != nil { return .declined }
+        if channel != .email && lead.isNumberInvalid { return .numberInvalid }
+        guard channel == .call else { return nil }
         // A calling code without a country of its own stands for every region that shares it.
         let regions = Set(RegionZones.regions(of: lead.region)).union([lead.region])
         if !rules.consentRegions.isDisjoint(with: regions), lead.consentAt == nil {
-            return .refuse(because: .noConsent)
+            return .noConsent
         }
-        let isAskedFor = purpose == .operator || purpose == .callback
-        if !isAskedFor {
-            if lead.status == .completed { return .refuse(because: .completed) }
-            if lead.journeyState.isExhausted { return .refuse(because: .attemptsUsedUp) }
-        }
-        if try hasLiveCall(lead, connection) {
-            return .hold(until: now + .minutes(1), because: .callInProgress)
-        }
-        if let decision = try tooOften(lead, purpose, now, connection) { return decision }
+        if purpose == .operator || purpose == .callback { return nil }
+        if lead.status == .completed { return .completed }
+        return lead.journeyState.isExhausted ? .attemptsUsedUp : nil
+    }
+
+    /// Why somebody is not called at a moment but later, by the clock and earlier dials alone.
+    func hold(of lead: Contact, _ purpose: DialKind, at now: Instant, after dials: [Instant])
+        -> Decision?
+    {
+        if let decision = tooOften(dials, purpose, now) { return decision }
         switch openness(for: lead, purpose, at: now) {
-        case .open: break
+        case .open: return nil
         case .closed(let opensAt):
             let until = opensAt.map { rules.window.spread($0, key: lead.uuid) }
             return .hold(until: until, because: .outsideCallingHours)
         }
-        if let pause = try Pause.current(in: connection, now: now) {
-            return .hold(until: pause.until, because: .paused)
+    }
+
+    private func pause(of lead: Contact, _ now: Instant, _ connection: Connection) throws -> Pause?
+    {
+        if let pause = try Pause.current(in: connection, now: now) { return pause }
+        return try lead.partner.flatMap {
+            try Pause.current(of: $0, in: connection, now: now)
         }
-        guard try freeLines(connection) > 0 else {
-            return .hold(until: nil, because: .noFreeLine)
-        }
-        return .allow
+    }
+
+    /// Whether a call may be made although calling is paused: one at a time, wanted by a person, to
+    /// find out whether what the breaker stopped for has passed.
+    private func isTestCall(
+        _ purpose: DialKind,
+        during pause: Pause,
+        at now: Instant,
+        _ connection: Connection
+    ) throws -> Bool {
+        guard purpose == .operator, pause.actor == GuardRails.breaker else { return false }
+        let underWay: Int? = try connection.value(
+            """
+            SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
+            AND created_at >= \(pause.since) LIMIT 1
+            """
+        )
+        return try underWay == nil && freeLines(for: purpose, at: now, connection) > 0
     }
 
     /// Whether the window is open for a lead at a time.
@@ -149,6 +183,25 @@ public struct ContactGate: Sendable {
         return max(0, rules.lines - live)
     }
 
+    /// For how long before its time a line is kept free for a promised callback: as long as a call
+    /// lasts at most, unless the assistant is told otherwise.
+    static let keptLineTime = Duration.minutes(10)
+
+    /// How many calls of a kind may begin now: all but callbacks leave a line for each callback that
+    /// was promised for the next minutes.
+    func freeLines(for kind: DialKind, at now: Instant, _ connection: Connection) throws -> Int {
+        let free = try freeLines(connection)
+        guard kind != .callback, free > 0 else { return free }
+        let promised: Int? = try connection.value(
+            """
+            SELECT count(*) FROM (SELECT 1 FROM dial_requests WHERE state = 'waiting'
+            AND parked IS NULL AND rank = \(DialKind.callback.rank)
+            AND due_at <= \(now + ContactGate.keptLineTime) LIMIT \(free))
+            """
+        )
+        return free - (promised ?? 0)
+    }
+
     private func hasLiveCall(_ lead: Contact, _ connection: Connection) throws -> Bool {
         let found: Int? = try connection.value(
             """
@@ -159,19 +212,20 @@ public struct ContactGate: Sendable {
         return found != nil
     }
 
-    private func tooOften(
-        _ lead: Contact,
-        _ purpose: DialKind,
-        _ now: Instant,
-        _ connection: Connection
-    ) throws -> Decision? {
-        let dials = try connection.rows(
+    /// The dials of a lead's number in the thirty days before a moment that count, newest first.
+    func dials(of lead: Contact, before now: Instant, _ connection: Connection) throws -> [Instant]
+    {
+        try connection.rows(
             """
             SELECT created_at FROM calls WHERE number = \(lead.number.e164)
             AND created_at > \(now - .days(30)) AND counted = 1
             AND state NOT IN ('refused', 'not_placed') ORDER BY created_at DESC
             """
         ).map { try $0.required("created_at", as: Instant.self) }
+    }
+
+    private func tooOften(_ dials: [Instant], _ purpose: DialKind, _ now: Instant) -> Decision? {
+        let dials = dials.filter { $0 > now - .days(30) }
         if dials.count >= rules.dialsPerMonth {
             let until = dials[rules.dialsPerMonth - 1] + .days(30)
             return .hold(until: until, because: .contactedTooOften)

@@ -71,7 +71,8 @@ public struct Dialer: Sendable {
         return try database.write { connection in
             guard try Pause.current(in: connection, now: now) == nil,
                 try journey.gate.freeLines(connection) > 0,
-                let request = try DialRequests.nextDue(at: now, in: connection)
+                let request = try DialRequests.nextDue(at: now, in: connection),
+                try journey.gate.freeLines(for: request.kind, at: now, connection) > 0
             else { return .nothing }
             return try reserve(request, now: now, in: connection)
         }
@@ -86,6 +87,10 @@ public struct Dialer: Sendable {
         guard let lead = try Contact.find(id: request.leadID, in: connection) else {
             return .nothing
         }
+        if try DialRequests.isSchedulePaused(of: request, in: connection) {
+            try DialRequests.park(request, now: now, in: connection)
+            return .settled(.hold(until: nil, because: .paused))
+        }
         let decision = try journey.gate.mayContact(
             lead,
             channel: .call,
@@ -95,32 +100,77 @@ public struct Dialer: Sendable {
         )
         switch decision {
         case .allow:
+            if let decision = try supersededCallback(request, lead, now, connection) {
+                return .settled(decision)
+            }
             return .attempt(try begin(request, lead, now: now, in: connection))
         case .hold(let until, let reason):
-            // A pause and busy lines hold everybody alike: the promise stays due.
-            guard reason != .paused, reason != .noFreeLine else { break }
-            try postpone(request, lead, to: until ?? now + .days(1), reason, now, connection)
+            switch reason {
+            // Only a partner's pause gets here: all promises to its leads wait for its end.
+            case .paused: try DialRequests.park(request, now: now, in: connection)
+            // Busy lines hold everybody alike: the promise stays due.
+            case .noFreeLine: return .nothing
+            default:
+                try postpone(request, lead, to: until ?? now + .days(1), reason, now, connection)
+            }
         case .refuse(let reason):
-            try DialRequests.settle(
-                request.id,
-                as: .skipped,
-                because: reason.rawValue,
-                now: now,
-                in: connection
-            )
-            try connection.execute(
-                "UPDATE leads SET next_retry_time = NULL WHERE id = \(lead.id)"
-            )
-            try JourneyLog.add(
-                lead.id,
-                node: Workflow.Node.initiateCall.rawValue,
-                decision: "not_called",
-                reason: "\(reason.sentence) The planned call is dropped.",
-                at: now,
-                in: connection
-            )
+            try skip(request, lead, because: reason, reason.sentence, now, connection)
         }
         return .settled(decision)
+    }
+
+    /// Drops a callback when a later call has been the conversation, and holds it while nobody knows
+    /// yet whether one has.
+    ///
+    /// A call during which it was promised began before the promise.
+    private func supersededCallback(
+        _ request: DialRequests.Request,
+        _ lead: Contact,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws -> ContactGate.Decision? {
+        guard request.kind == .callback else { return nil }
+        let later = try connection.rows(
+            """
+            SELECT outcome FROM calls WHERE lead_id = \(lead.id) AND state = 'ended'
+            AND (outcome IS NULL OR outcome = 'completed') AND created_at > \(request.createdAt)
+            """
+        )
+        if later.contains(where: { $0["outcome"] == "completed" }) {
+            let sentence = "This person has been spoken to since the callback was promised."
+            try skip(request, lead, because: .completed, sentence, now, connection)
+            return .refuse(because: .completed)
+        }
+        guard !later.isEmpty else { return nil }
+        let until = now + .seconds(30)
+        try postpone(request, lead, to: until, .callInProgress, now, connection)
+        return .hold(until: until, because: .callInProgress)
+    }
+
+    private func skip(
+        _ request: DialRequests.Request,
+        _ lead: Contact,
+        because reason: ContactGate.Reason,
+        _ sentence: String,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws {
+        try DialRequests.settle(
+            request.id,
+            as: .skipped,
+            because: reason.rawValue,
+            now: now,
+            in: connection
+        )
+        try connection.execute("UPDATE leads SET next_retry_time = NULL WHERE id = \(lead.id)")
+        try JourneyLog.add(
+            lead.id,
+            node: Workflow.Node.initiateCall.rawValue,
+            decision: "not_called",
+            reason: "\(sentence) The planned call is dropped.",
+            at: now,
+            in: connection
+        )
     }
 
     private func postpone(
@@ -178,7 +228,7 @@ public struct Dialer: Sendable {
                 sentence: "The call could not be prepared. Try again."
             )
         }
-        try DialRequests.claim(request, now: now, in: connection)
+        let dropped = try DialRequests.claim(request, now: now, in: connection)
         try connection.execute(
             """
             UPDATE leads SET call_status = \(LeadStatus.initiated), last_call_time = \(now),
@@ -196,6 +246,18 @@ public struct Dialer: Sendable {
             at: now,
             in: connection
         )
+        if dropped > 0 {
+            try JourneyLog.add(
+                lead.id,
+                callID: callID,
+                node: Workflow.Node.initiateCall.rawValue,
+                decision: "superseded",
+                reason: "This call takes the place of \(dropped) more that "
+                    + "\(dropped == 1 ? "was" : "were") planned within four hours.",
+                at: now,
+                in: connection
+            )
+        }
         return Attempt(callID: callID, attemptID: attemptID, request: request, lead: lead)
     }
 

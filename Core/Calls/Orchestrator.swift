@@ -20,15 +20,17 @@ public struct Orchestrator: Sendable {
         public var held = 0
         /// Promises dropped.
         public var dropped = 0
+        /// Calls ended because the person has opted out.
+        public var hungUp = 0
 
-        /// Creates counts of nothing.
-        public init() {}
+        /// Creates counts of nothing but calls that were ended.
+        public init(hungUp: Int = 0) { self.hungUp = hungUp }
 
         /// The counts by name, for the record of the run.
         public var named: KeyValuePairs<String, Int> {
             [
                 "placed": placed, "failed": failed, "unknown": unknown, "held": held,
-                "dropped": dropped,
+                "dropped": dropped, "hung_up": hungUp,
             ]
         }
 
@@ -55,8 +57,11 @@ public struct Orchestrator: Sendable {
         until deadline: @escaping @Sendable () -> Bool = { false }
     ) throws -> Counts {
         // Most runs find nothing to do and must cost next to nothing.
-        guard let first = try reserveNext(deadline) else { return Counts() }
-        let state = Mutex(Shared(counts: Counts(), error: nil))
+        let hangUps = HangUps(database: dialer.database, vapi: dialer.vapi, clock: dialer.clock)
+        let counts = Counts(hungUp: try hangUps.run())
+        try unpark()
+        guard let first = try reserveNext(deadline) else { return counts }
+        let state = Mutex(Shared(counts: counts, error: nil))
         let lines = try dialer.database.read { try dialer.journey.gate.freeLines($0) }
         let finished = DispatchGroup()
         for index in 0..<min(lines + 1, 16) {
@@ -80,6 +85,16 @@ public struct Orchestrator: Sendable {
         return try state.withLock { state in
             if let error = state.error { throw error }
             return state.counts
+        }
+    }
+
+    /// Makes due again what waited for a pause that is over, a few promises a transaction.
+    private func unpark() throws {
+        let database = dialer.database
+        let now = dialer.clock.now()
+        let places = try database.read { try DialRequests.endedParkings(at: now, in: $0) }
+        for place in places {
+            while try database.write({ try DialRequests.unpark(place, in: $0) }) {}
         }
     }
 

@@ -5,6 +5,8 @@
 ///   the promise be dialed again, as a new attempt. While Vapi cannot be asked, nobody is redialed.
 /// - live, but unheard of for minutes: looked up, in case its webhooks were lost.
 /// - ended without a report: looked up.
+/// - everything that Vapi lists since the last run: compared with what we know, so that a call that we
+///   know nothing of, or of another status, is found.
 /// - webhook events that could not be processed: tried again.
 public struct Reconciler: Sendable {
     /// How old a `dialing` attempt must be before it is looked into.
@@ -51,6 +53,8 @@ public struct Reconciler: Sendable {
         public var repaired = 0
         /// Webhook events processed at last.
         public var replayed = 0
+        /// Calls that Vapi has and we know nothing of.
+        public var unmatched = 0
         /// Look-ups that Vapi did not answer.
         public var unanswered = 0
 
@@ -61,7 +65,7 @@ public struct Reconciler: Sendable {
         public var named: KeyValuePairs<String, Int> {
             [
                 "adopted": adopted, "not_placed": notPlaced, "repaired": repaired,
-                "replayed": replayed, "unanswered": unanswered,
+                "replayed": replayed, "unmatched": unmatched, "unanswered": unanswered,
             ]
         }
     }
@@ -92,7 +96,7 @@ public struct Reconciler: Sendable {
         var counts = Counts()
         try replay(&counts)
         try lookUpQuiet(&counts)
-        try settleDialing(&counts)
+        try compareListing(&counts)
         return counts
     }
 
@@ -140,12 +144,36 @@ public struct Reconciler: Sendable {
             guard let found, let state = VapiMessage.CallState(callObject: found) else {
                 // Vapi has deleted the call: nothing more will ever be reported of it.
                 let report = VapiMessage.CallReport.lost(callID: call.vapiCallID)
+                try note(call, "Vapi no longer knows this call.", now, connection)
                 return try events.apply(report, now: now, in: connection) != .none
             }
-            return try apply(state, now: now, in: connection)
+            guard try apply(state, now: now, in: connection) else { return false }
+            try note(call, state.finding, now, connection)
+            return true
         }
         if changed { counts.repaired += 1 }
     }
+
+    private func note(
+        _ call: CallStore.Stored,
+        _ sentence: String,
+        as decision: String = "repaired",
+        _ now: Instant,
+        _ connection: Connection
+    ) throws {
+        try JourneyLog.add(
+            call.leadID,
+            callID: call.id,
+            node: Reconciler.node,
+            decision: decision,
+            reason: sentence,
+            at: now,
+            in: connection
+        )
+    }
+
+    /// The node of the steps that a reconciler takes.
+    static let node = "reconcile"
 
     private func apply(
         _ state: VapiMessage.CallState,
@@ -162,16 +190,20 @@ public struct Reconciler: Sendable {
 
     // MARK: Attempts without an answer
 
-    private func settleDialing(_ counts: inout Counts) throws {
+    /// Reads one listing for two purposes: what became of attempts without an answer, and whether
+    /// Vapi and we know the same calls.
+    private func compareListing(_ counts: inout Counts) throws {
         let now = clock.now()
-        let stuck = try database.read { connection in
-            try connection.rows(
+        let (stuck, comparedAt) = try database.read { connection in
+            let stuck = try connection.rows(
                 """
                 \(sql: CallStore.columns) WHERE \(sql: CallState.liveCondition)
                 AND state = 'dialing'
                 AND created_at <= \(now - Reconciler.settleTime) ORDER BY created_at LIMIT 1000
                 """
             ).map(CallStore.Stored.init)
+            let last = try Settings.value(Reconciler.setting, in: connection)?.integer
+            return (stuck, last.map(Instant.init(milliseconds:)))
         }
         // The dialer of an attempt whose lock is taken still lives, and will store the answer itself.
         let orphaned = stuck.filter { call in
@@ -179,10 +211,11 @@ public struct Reconciler: Sendable {
             return true
         }
         defer { orphaned.forEach { locks.release($0.id) } }
-        guard let oldest = orphaned.first else { return }
+        let from = max(comparedAt ?? now - .days(1), now - Reconciler.farthest)
+        let oldest = min(from, orphaned.first?.createdAt ?? now)
         let listing: [JSON]
         do throws(Vapi.Unreachable) {
-            listing = try vapi.calls(oldest.createdAt - Reconciler.listingLead)
+            listing = try vapi.calls(oldest - Reconciler.listingLead)
         } catch {
             counts.unanswered += 1
             return
@@ -197,6 +230,100 @@ public struct Reconciler: Sendable {
             } else {
                 try noteAbsence(of: call, listedAt: now, &counts)
             }
+        }
+        let isSettled = Set(orphaned.map(\.attemptID))
+        for call in listing { try compare(call, except: isSettled, now, &counts) }
+        try database.write {
+            try Settings.set(Reconciler.setting, .integer(now.milliseconds), now: now, in: $0)
+        }
+    }
+
+    private static let setting = "reconciled_until"
+    /// How far back calls are compared after a time in which Vapi could not be asked.
+    private static let farthest = Duration.days(3)
+
+    /// Holds a listed call against ours: a call that is not known is kept for a person to look at, one
+    /// that had been given up is told on the lead's page, and another status is taken over.
+    private func compare(
+        _ listed: JSON,
+        except settled: Set<String>,
+        _ now: Instant,
+        _ counts: inout Counts
+    ) throws {
+        let identity = VapiMessage.Identity(callObject: listed)
+        guard let id = identity.callID, !settled.contains(identity.attemptID ?? "") else { return }
+        let ours = try database.read { connection in
+            try connection.first(
+                """
+                \(sql: CallStore.columns) WHERE vapi_call_id = \(id)
+                UNION ALL \(sql: CallStore.columns) WHERE attempt_id = \(identity.attemptID)
+                LIMIT 1
+                """
+            ).map(CallStore.Stored.init)
+        }
+        guard let ours else {
+            let type = listed["type"]?.string ?? Reconciler.outbound
+            guard type == Reconciler.outbound, vapi.isOurs(listed) else { return }
+            if try keepUnknown(listed, id, identity.leadUUID, now) { counts.unmatched += 1 }
+            return
+        }
+        guard let state = VapiMessage.CallState(callObject: listed) else { return }
+        switch (ours.state, state) {
+        case (.refused, _), (.notPlaced, _):
+            if try keepUnknown(listed, id, nil, now, givenUp: ours) { counts.unmatched += 1 }
+        case (.ended, .live): break  // an old listing; the end is certain
+        case (_, .ended(let report)):
+            // Its report may still be on the way.
+            let endedAt = report.endedAt ?? now
+            guard !ours.hasOutcome, endedAt + Reconciler.reportTime <= now else { return }
+            do throws(Vapi.Unreachable) {
+                let found = try vapi.call(id)
+                try? bring(found, to: ours, &counts)
+            } catch { counts.unanswered += 1 }
+        case (_, .live): try bring(listed, to: ours, &counts)
+        }
+    }
+
+    private static let outbound = "outboundPhoneCall"
+
+    /// Keeps a call that nobody here can explain, once, and tells it on its lead's page if there is
+    /// one.
+    private func keepUnknown(
+        _ listed: JSON,
+        _ id: String,
+        _ leadUUID: String?,
+        _ now: Instant,
+        givenUp: CallStore.Stored? = nil
+    ) throws -> Bool {
+        try database.write { connection in
+            guard try webhooks.keepListed(listed, id: id, now: now, in: connection) else {
+                return false
+            }
+            if let givenUp {
+                try note(
+                    givenUp,
+                    "Vapi lists a call of an attempt that had been given up. Look into Vapi's call log.",
+                    as: "given_up",
+                    now,
+                    connection
+                )
+                return true
+            }
+            let number = listed["customer"]?["number"]?.string.flatMap(PhoneNumber.init(e164:))
+            let lead =
+                try number.flatMap { try Contact.find(number: $0, in: connection) }
+                ?? leadUUID.flatMap { try Contact.find(uuid: $0, in: connection) }
+            guard let lead else { return true }
+            try JourneyLog.add(
+                lead.id,
+                node: Reconciler.node,
+                decision: "unknown_call",
+                reason: "Vapi lists a call to this person that was not placed from here. Look into "
+                    + "Vapi's call log.",
+                at: now,
+                in: connection
+            )
+            return true
         }
     }
 
@@ -258,5 +385,17 @@ public struct Reconciler: Sendable {
             )
         }
         if isSecond { counts.notPlaced += 1 }
+    }
+}
+
+extension VapiMessage.CallState {
+    /// What a look-up found, as a sentence.
+    fileprivate var finding: String {
+        switch self {
+        case .ended:
+            "Vapi's report of this call did not come, so its end was looked up."
+        case .live(let update):
+            "Vapi was asked about this call, and it is \(update.status)."
+        }
     }
 }

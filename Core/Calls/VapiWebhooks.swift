@@ -66,8 +66,8 @@ public struct VapiWebhooks: Sendable {
         }
     }
 
-    /// Tools answer in the same request, so the answer is stored as the event's effect: the same
-    /// call of a tool gets the same answer again and acts no second time.
+    /// Tools answer in the same request, so the answer is stored with the event: a tool call that
+    /// comes again gets the same answer and acts no second time.
     private func receive(
         _ calls: VapiMessage.ToolCalls,
         body: [UInt8],
@@ -77,14 +77,35 @@ public struct VapiWebhooks: Sendable {
             var receipt = Receipt(leadUUID: calls.identity.leadUUID)
             var results: [JSON] = []
             for call in calls.calls {
+                let key = "tool-calls:\(calls.identity.callID ?? "-"):\(call.id)"
+                if let answer = try answer(to: key, in: connection) {
+                    results.append(answer)
+                    continue
+                }
                 let result = try tools.run(call, of: calls.identity, now: now, in: connection)
                 results.append(result)
+                _ = try store(
+                    key,
+                    body,
+                    state: "processed",
+                    answer: result,
+                    now: now,
+                    in: connection
+                )
             }
             receipt.answer = ["results": .array(results)]
-            let key = "tool-calls:\(calls.identity.callID ?? "-"):\(calls.calls.map(\.id))"
-            _ = try store(key, body, state: "processed", now: now, in: connection)
             return receipt
         }
+    }
+
+    private func answer(to key: String, in connection: Connection) throws -> JSON? {
+        let text: String? = try connection.value(
+            """
+            SELECT answer FROM webhook_events
+            WHERE provider = \(VapiWebhooks.provider) AND event_key = \(key)
+            """
+        )
+        return text.flatMap { try? JSON(parsing: $0) }
     }
 
     /// Processes the events that failed before, oldest first, at most 1,000 in a run and each at
@@ -131,17 +152,34 @@ public struct VapiWebhooks: Sendable {
         _ key: String,
         _ body: [UInt8],
         state: String,
+        answer: JSON? = nil,
         now: Instant,
         in connection: Connection
     ) throws -> Bool {
         try connection.execute(
             """
-            INSERT INTO webhook_events (provider, event_key, received_at, body, state)
+            INSERT INTO webhook_events (provider, event_key, received_at, body, answer, state)
             VALUES (\(VapiWebhooks.provider), \(key), \(now),
-            \(String(decoding: body, as: UTF8.self)), \(state)) ON CONFLICT DO NOTHING
+            \(String(decoding: body, as: UTF8.self)), \(answer?.text), \(state))
+            ON CONFLICT DO NOTHING
             """
         )
         return connection.changes == 1
+    }
+
+    /// Keeps a call of Vapi's listings that is none of ours, for a person to look at.
+    ///
+    /// - Returns: whether it is new.
+    func keepListed(_ call: JSON, id: String, now: Instant, in connection: Connection) throws
+        -> Bool
+    {
+        try store(
+            "listed:\(id)",
+            call.encoded(),
+            state: "unmatched",
+            now: now,
+            in: connection
+        )
     }
 
     private func mark(_ key: String, _ state: String, in connection: Connection) throws {

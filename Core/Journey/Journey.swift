@@ -80,7 +80,31 @@ public struct Journey: Sendable {
             retriesAllowed: policy.maximum,
             canWhatsApp: channels.whatsApp && !lead.isNumberInvalid
         )
-        var node = Workflow.Node.checkRetry
+        try walk(
+            from: .checkRetry,
+            lead,
+            facts,
+            policy,
+            callID: callID,
+            endedAt: endedAt,
+            now: now,
+            in: connection
+        )
+        try guardRails.check(after: callID, at: now, in: zone, connection)
+    }
+
+    /// Takes step after step, and writes each down with its reason.
+    private func walk(
+        from start: Workflow.Node,
+        _ lead: Contact,
+        _ facts: Workflow.Facts,
+        _ policy: RetryPolicy,
+        callID: Int64,
+        endedAt: Instant,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        var node = start
         while let edge = workflow.next(from: node, given: facts) {
             let reason = try take(
                 edge,
@@ -103,7 +127,54 @@ public struct Journey: Sendable {
             )
             node = edge.to
         }
-        try guardRails.check(at: now, in: zone, connection)
+    }
+
+    /// Goes on by e-mail when WhatsApp refused or could not deliver a message of ours, in the
+    /// transaction that learned so.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    public func whatsAppFailed(outboxID: Int64, now: Instant, in connection: Connection) throws {
+        let row = try connection.first(
+            """
+            SELECT lead_id, call_id, payload FROM outbox WHERE id = \(outboxID)
+            AND kind = 'whatsapp' AND state NOT IN ('dead', 'cancelled')
+            """
+        )
+        guard let row else { return }
+        try connection.execute("UPDATE outbox SET state = 'dead' WHERE id = \(outboxID)")
+        guard let callID: Int64 = row["call_id"], let leadID: Int64 = row["lead_id"],
+            let lead = try Contact.find(id: leadID, in: connection),
+            try gate.refusal(of: lead, .email, .operator, connection) == nil
+        else { return }
+        let payload = try JSON(parsing: row.required("payload", as: String.self))
+        if payload["template"]?.string == Template.retryFallback.rawValue {
+            // Somebody who has been reached since needs no more messages.
+            guard lead.journeyState == .fallback else { return }
+            let facts = Workflow.Facts(result: .notReached, hasWhatsAppFailed: true)
+            let policy = try retryPolicy.current(in: connection)
+            try walk(
+                from: .whatsAppFallback,
+                lead,
+                facts,
+                policy,
+                callID: callID,
+                endedAt: now,
+                now: now,
+                in: connection
+            )
+        } else if channels.email, lead.email != nil {
+            try enqueue(.email, .leadFollowUp, lead, callID, now, connection)
+            try JourneyLog.add(
+                leadID,
+                callID: callID,
+                node: Workflow.Node.checkRetry.rawValue,
+                decision: Workflow.Guard.whatsAppFailed.rawValue,
+                reason: "WhatsApp could not deliver the follow-up message, so it is queued as an "
+                    + "e-mail.",
+                at: now,
+                in: connection
+            )
+        }
     }
 
     /// Does what a step does and says why in a sentence.
@@ -150,16 +221,19 @@ public struct Journey: Sendable {
         case (.incrementRetry, _):
             return try promiseRetry(lead, policy, endedAt: endedAt, now: now, in: connection)
         case (.whatsAppFallback, .whatsAppPossible):
-            try enqueue("whatsapp", "retry_fallback", lead, callID, now, connection)
+            try enqueue(.whatsapp, .retryFallback, lead, callID, now, connection)
             try move(lead, to: .fallback, now, connection)
             return "A WhatsApp message is queued because calls did not get through."
+        case (.whatsAppFallback, .whatsAppFailed):
+            try move(lead, to: .exhausted, now, connection)
+            return "WhatsApp could not deliver the message."
         case (.whatsAppFallback, _):
             return channels.whatsApp
                 ? "WhatsApp cannot reach this number." : "WhatsApp is not configured."
         case (.emailFallback, _):
             guard channels.email else { return "E-mail is not configured, so nothing is sent." }
             guard lead.email != nil else { return "There is no e-mail address to write to." }
-            try enqueue("email", "retry_fallback", lead, callID, now, connection)
+            try enqueue(.email, .retryFallback, lead, callID, now, connection)
             try move(lead, to: .fallback, now, connection)
             return "An e-mail is queued because calls did not get through."
         default:
@@ -176,7 +250,9 @@ public struct Journey: Sendable {
     ) throws -> String {
         guard let delay = policy.delay(afterRetries: lead.retryCount) else { return "" }
         let promisedAt = endedAt + delay
-        let dueAt = gate.shifted(promisedAt, for: lead, .retry)
+        let key = "\(lead.uuid) \(lead.retryCount)"
+        let wantedAt = promisedAt + RetryPolicy.jitter(of: delay, key: key)
+        let dueAt = gate.shifted(wantedAt, for: lead, .retry)
         try DialRequests.add(
             lead.id,
             .retry,
@@ -193,7 +269,7 @@ public struct Journey: Sendable {
             """
         )
         let time = dueAt.spoken(in: zone)
-        return dueAt == promisedAt
+        return dueAt == wantedAt
             ? "Retry \(lead.retryCount + 1) of \(policy.maximum) is planned for \(time)."
             : "Retry \(lead.retryCount + 1) of \(policy.maximum) is planned for \(time), when this "
                 + "person's calling hours have begun."
@@ -242,32 +318,49 @@ public struct Journey: Sendable {
         _ now: Instant,
         _ connection: Connection
     ) throws -> Bool {
-        guard lead.journeyState != .completed else { return false }
+        let earlier: Int? = try connection.value(
+            """
+            SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND outcome = 'completed'
+            AND id <> \(callID) LIMIT 1
+            """
+        )
+        guard earlier == nil, lead.journeyState != .completed else { return false }
         if channels.whatsApp, !lead.isNumberInvalid {
-            try enqueue("whatsapp", "lead_followup", lead, callID, now, connection)
+            try enqueue(.whatsapp, .leadFollowUp, lead, callID, now, connection)
         } else if channels.email, lead.email != nil {
-            try enqueue("email", "lead_followup", lead, callID, now, connection)
+            try enqueue(.email, .leadFollowUp, lead, callID, now, connection)
         } else {
             return false
         }
         return true
     }
 
+    /// What is written to people without their asking.
+    enum Template: String {
+        /// After a conversation.
+        case leadFollowUp = "lead_followup"
+        /// After the last try to call.
+        case retryFallback = "retry_fallback"
+    }
+
     /// Queues a message; the key makes it one message a call, however often a step were taken.
     private func enqueue(
-        _ channel: String,
-        _ template: String,
+        _ channel: ContactGate.Channel,
+        _ template: Template,
         _ lead: Contact,
         _ callID: Int64,
         _ now: Instant,
         _ connection: Connection
     ) throws {
-        let payload: JSON = ["template": .string(template), "lead_uuid": .string(lead.uuid)]
+        let payload: JSON = [
+            "template": .string(template.rawValue), "lead_uuid": .string(lead.uuid),
+        ]
         try connection.execute(
             """
-            INSERT INTO outbox (kind, lead_id, idempotency_key, payload, due_at, created_at)
-            VALUES (\(channel), \(lead.id), \("\(channel):\(template):\(callID)"),
-            \(payload.text), \(now), \(now)) ON CONFLICT DO NOTHING
+            INSERT INTO outbox (kind, lead_id, call_id, idempotency_key, payload, due_at, created_at)
+            VALUES (\(channel.rawValue), \(lead.id), \(callID),
+            \("\(channel.rawValue):\(template.rawValue):\(callID)"), \(payload.text), \(now), \(now))
+            ON CONFLICT DO NOTHING
             """
         )
     }
@@ -296,55 +389,5 @@ extension Instant {
         let minute = local.minute < 10 ? "0\(local.minute)" : "\(local.minute)"
         return "\(local.day) \(months[local.month - 1]) \(local.year), \(hour):\(minute) "
             + "\(local.hour < 12 ? "AM" : "PM") \(zone.abbreviation(at: self))"
-    }
-}
-
-// MARK: - Callbacks
-
-extension Journey {
-    /// How far ahead a callback may be promised.
-    private static let callbackHorizon = Duration.days(60)
-
-    /// A wish for a callback that came out of a conversation.
-    ///
-    /// A moment with its zone is promised; anything else is handed to a person, never guessed.
-    ///
-    /// - Throws: ``Database/Unavailable``.
-    func callbackWished(
-        _ lead: Contact,
-        _ wish: String,
-        callID: Int64,
-        now: Instant,
-        in connection: Connection
-    ) throws {
-        let decision: String
-        let reason: String
-        let time = CallbackTime.resolve(wish, now: now, in: lead.zone ?? zone)
-        if let time, time < now + Journey.callbackHorizon {
-            try DialRequests.add(
-                lead.id,
-                .callback,
-                dueAt: time,
-                promisedAt: time,
-                now: now,
-                in: connection
-            )
-            decision = "callback_promised"
-            reason = "A callback is promised for \(time.spoken(in: zone))."
-        } else {
-            decision = "callback_unclear"
-            reason =
-                "A callback was asked for, but not for a clear time (\(wish.prefix(80))). "
-                + "A person should arrange it."
-        }
-        try JourneyLog.add(
-            lead.id,
-            callID: callID,
-            node: "callback",
-            decision: decision,
-            reason: reason,
-            at: now,
-            in: connection
-        )
     }
 }

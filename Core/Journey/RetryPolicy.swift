@@ -55,6 +55,15 @@ public struct RetryPolicy: Sendable, Equatable {
         return .milliseconds(Int64(interval) * unit.milliseconds)
     }
 
+    /// How much later than that it really is, so that calls which failed together do not come back
+    /// together: less than a sixtieth of the wait, and less than five minutes.
+    ///
+    /// The same key always gets the same.
+    public static func jitter(of delay: Duration, key: String) -> Duration {
+        let width = min(delay.milliseconds / 60, 300_000)
+        return Scatter.wait(below: .milliseconds(width), key: key)
+    }
+
     private static let setting = "retry_policy"
 
     /// The policy in force: what people set at run time, else `self`.

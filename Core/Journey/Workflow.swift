@@ -3,7 +3,7 @@
 ///     start → initiate_call → check_retry ─ completed, declined, opted out ──► end
 ///                                 ├─ a retry is left → increment_retry ──────► end
 ///                                 ├─ retries used up → whatsapp_fallback ────► end
-///                                 │                     └ impossible → email_fallback ► end
+///                                 │            └ impossible or failed → email_fallback ► end
 ///                                 ├─ number bad → email_fallback ────────────► end
 ///                                 ├─ a person must look → end
 ///                                 └─ cancelled, our own fault → end
@@ -35,6 +35,7 @@ public struct Workflow: Sendable {
         case retriesUsedUp = "retries_used_up"
         case whatsAppPossible = "whatsapp_possible"
         case whatsAppImpossible = "whatsapp_impossible"
+        case whatsAppFailed = "whatsapp_failed"
 
         /// Whether the guard holds for the facts.
         public func holds(for facts: Facts) -> Bool {
@@ -52,6 +53,7 @@ public struct Workflow: Sendable {
                 facts.result == .notReached && facts.retriesUsed >= facts.retriesAllowed
             case .whatsAppPossible: facts.canWhatsApp
             case .whatsAppImpossible: !facts.canWhatsApp
+            case .whatsAppFailed: facts.hasWhatsAppFailed
             }
         }
     }
@@ -63,7 +65,7 @@ public struct Workflow: Sendable {
         public let to: Node
     }
 
-    /// What is known when a call is over.
+    /// What is known when a call is over, or when the message that followed it has failed.
     public struct Facts: Sendable {
         /// What became of the call.
         public enum Result: String, Sendable, CaseIterable {
@@ -84,6 +86,8 @@ public struct Workflow: Sendable {
         public var retriesUsed: Int
         public var retriesAllowed: Int
         public var canWhatsApp: Bool
+        /// Whether WhatsApp refused or could not deliver the message of ``Node/whatsAppFallback``.
+        public var hasWhatsAppFailed: Bool
 
         /// Creates facts.
         public init(
@@ -92,7 +96,8 @@ public struct Workflow: Sendable {
             isOptedOut: Bool = false,
             retriesUsed: Int = 0,
             retriesAllowed: Int = 3,
-            canWhatsApp: Bool = false
+            canWhatsApp: Bool = false,
+            hasWhatsAppFailed: Bool = false
         ) {
             self.result = result
             self.isDeclined = isDeclined
@@ -100,6 +105,7 @@ public struct Workflow: Sendable {
             self.retriesUsed = retriesUsed
             self.retriesAllowed = retriesAllowed
             self.canWhatsApp = canWhatsApp
+            self.hasWhatsAppFailed = hasWhatsAppFailed
         }
     }
 
@@ -120,6 +126,7 @@ public struct Workflow: Sendable {
         Edge(from: .checkRetry, when: .retryLeft, to: .incrementRetry),
         Edge(from: .checkRetry, when: .retriesUsedUp, to: .whatsAppFallback),
         Edge(from: .incrementRetry, when: .always, to: .end),
+        Edge(from: .whatsAppFallback, when: .whatsAppFailed, to: .emailFallback),
         Edge(from: .whatsAppFallback, when: .whatsAppPossible, to: .end),
         Edge(from: .whatsAppFallback, when: .whatsAppImpossible, to: .emailFallback),
         Edge(from: .emailFallback, when: .always, to: .end),

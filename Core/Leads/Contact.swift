@@ -21,6 +21,14 @@ public struct Contact: Sendable {
     public let optedOutAt: Instant?
     public let consentAt: Instant?
 
+    /// The zone of the lead's clocks where there can be no doubt: the lead's own, or that of a region
+    /// with only one.
+    public var certainZone: Zone? {
+        if let zone { return zone }
+        let zones = RegionZones.zones(of: region)
+        return zones.count == 1 ? zones[0] : nil
+    }
+
     private static let columns: SQL = """
         SELECT id, lead_uuid, name, number, region, email, whatsapp_number, whatsapp_user_id,
         partner, timezone,

@@ -19,7 +19,7 @@ extension LeadReader {
             ("call_history", .array(try calls(of: lead, steps, in: connection))),
             ("analysis", try analysis(of: lead, in: connection)),
             ("journey", .array(steps.map { json(of: $0) })),
-            ("requests", .array(try requests(of: lead, in: connection))),
+            ("requests", .array(try requests(of: lead, now: now, in: connection))),
             ("messages", .array(try messages(of: lead, in: connection))),
             ("outbox", .array(try outbox(of: lead, in: connection))),
         ]
@@ -196,20 +196,35 @@ extension LeadReader {
 
     /// The calls that are planned, the next one first, with the reason why each is not made yet, or
     /// why it is made at all.
-    private func requests(of lead: Contact, in connection: Connection) throws -> [JSON] {
-        try connection.rows(
+    private func requests(
+        of lead: Contact,
+        now: Instant,
+        in connection: Connection
+    ) throws -> [JSON] {
+        let isPartnerPaused =
+            try lead.partner.flatMap { try Pause.current(of: $0, in: connection, now: now) } != nil
+        return try connection.rows(
             """
-            SELECT kind, due_at, state, reason FROM dial_requests WHERE lead_id = \(lead.id)
-            AND state IN ('waiting', 'claimed') ORDER BY due_at LIMIT \(LeadReader.limit)
+            SELECT r.kind, r.due_at, r.state, r.reason, s.state AS schedule FROM dial_requests r
+            LEFT JOIN schedules s ON s.id = r.schedule_id WHERE r.lead_id = \(lead.id)
+            AND r.state IN ('waiting', 'claimed') ORDER BY r.due_at LIMIT \(LeadReader.limit)
             """
         ).map { row in
             let kind: DialKind = try row.required("kind")
             let held = (row["reason"] as String?).flatMap(ContactGate.Reason.init)
+            let reason =
+                if row["schedule"] == "paused" {
+                    "The bulk schedule that this call belongs to is paused."
+                } else if isPartnerPaused {
+                    "Calling is paused for this partner."
+                } else {
+                    held?.sentence ?? kind.sentence
+                }
             return [
                 "kind": .string(kind.rawValue),
                 "due_at": time(row["due_at"]),
                 "state": JSON(row["state"] as String?),
-                "reason": .string(held?.sentence ?? kind.sentence),
+                "reason": .string(reason),
             ]
         }
     }
@@ -237,12 +252,13 @@ extension LeadReader {
     private func outbox(of lead: Contact, in connection: Connection) throws -> [JSON] {
         try connection.rows(
             """
-            SELECT kind, state, due_at FROM outbox WHERE lead_id = \(lead.id)
+            SELECT kind, payload, state, due_at FROM outbox WHERE lead_id = \(lead.id)
             ORDER BY id DESC LIMIT \(LeadReader.limit)
             """
         ).map { row in
             [
                 "kind": JSON(row["kind"] as String?),
+                "template": json(row["payload"])?["template"] ?? nil,
                 "state": JSON(row["state"] as String?),
                 "due_at": time(row["due_at"]),
             ]

@@ -36,7 +36,7 @@ public struct LeadStore: Sendable {
 
     /// Adds a lead.
     ///
-    /// Somebody who opted out before comes back opted out, and nothing is planned.
+    /// Somebody who opted out or declined before comes back so, and nothing is planned.
     /// - Returns: nil when a lead has the number already; nothing is changed then.
     /// - Throws: ``Database/Unavailable``.
     public func insert(
@@ -47,19 +47,31 @@ public struct LeadStore: Sendable {
     ) throws -> Added? {
         let uuid = Identifier.random()
         let optedOutAt = try Suppressions.date(ofNumber: fields.number, in: connection)
-        let isToBeCalled = callsNewLeads && optedOutAt == nil
+        let declinedAt = try Suppressions.date(
+            ofNumber: fields.number,
+            because: .declined,
+            in: connection
+        )
+        let isToBeCalled = callsNewLeads && optedOutAt == nil && declinedAt == nil
         let state: JourneyState =
-            optedOutAt != nil ? .optedOut : isToBeCalled ? .waiting : .new
+            if optedOutAt != nil {
+                .optedOut
+            } else if declinedAt != nil {
+                .declined
+            } else {
+                isToBeCalled ? .waiting : .new
+            }
         try connection.execute(
             """
             INSERT INTO leads (lead_uuid, name, number, number_raw, number_valid, region, email,
             whatsapp_number, partner, timezone, timezone_source, consent_at, consent_text,
-            consent_source, opted_out_at, journey_state, change_seq, created_at, last_updated_at)
+            consent_source, opted_out_at, declined_at, journey_state, change_seq, created_at,
+            last_updated_at)
             VALUES (\(uuid), \(fields.name), \(fields.number.e164), \(fields.numberRaw),
             \(fields.number.isValid), \(LeadStore.region(of: fields.number)), \(fields.email),
             \(fields.whatsappNumber?.e164), \(fields.partner), \(fields.zone?.identifier),
             \(fields.zone == nil ? nil : source.rawValue), \(fields.consentAt),
-            \(fields.consentText), \(fields.consentSource), \(optedOutAt), \(state),
+            \(fields.consentText), \(fields.consentSource), \(optedOutAt), \(declinedAt), \(state),
             (SELECT value + 1 FROM change_counter), \(now), \(now))
             ON CONFLICT (number) WHERE deleted_at IS NULL DO NOTHING
             """
@@ -77,6 +89,14 @@ public struct LeadStore: Sendable {
                 added.id,
                 "opted_out",
                 "This number asked not to be contacted before, so nothing is planned.",
+                now,
+                connection
+            )
+        } else if declinedAt != nil {
+            try log(
+                added.id,
+                "declined",
+                "The owner of this number declined before, so nothing is planned.",
                 now,
                 connection
             )
@@ -212,25 +232,46 @@ public struct LeadStore: Sendable {
             now,
             connection
         )
-        guard lead.optedOutAt == nil,
+        if lead.optedOutAt == nil,
             let optedOutAt = try Suppressions.date(ofNumber: number, in: connection)
-        else { return }
-        try connection.execute(
-            """
-            UPDATE leads SET opted_out_at = \(optedOutAt), next_retry_time = NULL,
-            journey_state = \(JourneyState.optedOut) WHERE id = \(lead.id)
-            """
-        )
-        try cancelPlans(
-            of: lead.id,
-            because: ContactGate.Reason.optedOut.rawValue,
-            now: now,
-            in: connection
-        )
+        {
+            try connection.execute(
+                """
+                UPDATE leads SET opted_out_at = \(optedOutAt), next_retry_time = NULL,
+                journey_state = \(JourneyState.optedOut) WHERE id = \(lead.id)
+                """
+            )
+            try forgo(lead, .optedOut, "asked not to be contacted before", now, connection)
+        } else if lead.declinedAt == nil,
+            let declinedAt = try Suppressions.date(
+                ofNumber: number,
+                because: .declined,
+                in: connection
+            )
+        {
+            try connection.execute(
+                """
+                UPDATE leads SET declined_at = \(declinedAt), next_retry_time = NULL,
+                journey_state = \(JourneyState.declined) WHERE id = \(lead.id)
+                """
+            )
+            try forgo(lead, .declined, "declined before", now, connection)
+        }
+    }
+
+    /// Cancels what was planned with somebody whose new number speaks against it.
+    private func forgo(
+        _ lead: Contact,
+        _ reason: ContactGate.Reason,
+        _ what: String,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws {
+        try cancelPlans(of: lead.id, because: reason.rawValue, now: now, in: connection)
         try log(
             lead.id,
-            "opted_out",
-            "The new number asked not to be contacted before. Every planned contact is cancelled.",
+            reason.rawValue,
+            "The owner of the new number \(what). Every planned contact is cancelled.",
             now,
             connection
         )

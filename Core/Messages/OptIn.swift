@@ -9,12 +9,15 @@ extension Suppressions {
         now: Instant,
         in connection: Connection
     ) throws {
-        try connection.execute(
-            """
-            INSERT INTO suppressions (kind, value, reason, channel, words, lead_uuid, at)
-            VALUES (\(Kind.whatsappUser), \(id), 'opted_out', 'whatsapp', \(words), \(leadUUID),
-            \(now)) ON CONFLICT DO NOTHING
-            """
+        try add(
+            .whatsappUser,
+            id,
+            of: leadUUID,
+            because: .optedOut,
+            channel: ContactGate.Channel.whatsapp.rawValue,
+            words: words,
+            now: now,
+            in: connection
         )
     }
 
@@ -37,7 +40,10 @@ extension Suppressions {
         var lifted = 0
         for case (let kind, let value?) in wanted {
             try connection.execute(
-                "DELETE FROM suppressions WHERE kind = \(kind) AND value = \(value)"
+                """
+                DELETE FROM suppressions WHERE kind = \(kind) AND value = \(value)
+                AND reason = \(Reason.optedOut)
+                """
             )
             lifted += connection.changes
         }
@@ -53,8 +59,8 @@ extension Suppressions {
         try connection.execute(
             """
             UPDATE leads SET opted_out_at = NULL, last_updated_at = \(now), journey_state =
-            CASE call_status WHEN 'completed' THEN 'completed' WHEN 'pending' THEN 'new'
-            ELSE 'needs_person' END WHERE id = \(lead.id)
+            CASE WHEN declined_at IS NOT NULL THEN 'declined' ELSE CASE call_status WHEN 'completed' THEN 'completed' WHEN 'pending' THEN 'new'
+            ELSE 'needs_person' END END WHERE id = \(lead.id)
             """
         )
         try JourneyLog.add(

@@ -27,6 +27,8 @@ public struct WhatsAppUpdate: Sendable {
         public let content: String
         /// What a pressed button means to us.
         public let payload: String?
+        /// The message of ours that it answers, by WhatsApp's id.
+        public let answersID: String?
         /// The message as it came.
         public let raw: JSON
     }
@@ -111,6 +113,7 @@ extension WhatsAppUpdate.Message {
         payload =
             part?["payload"]?.nonEmptyString ?? part?["button_reply"]?["id"]?.nonEmptyString
             ?? part?["list_reply"]?["id"]?.nonEmptyString
+        answersID = message["context"]?["id"]?.nonEmptyString
         content = WhatsAppUpdate.Message.content(of: type, part)
     }
 

@@ -5,9 +5,13 @@ import Crypto
 /// Deliveries repeat for up to seven days, come in any order, and bundle several items in one body.
 public struct WhatsAppWebhooks: Sendable {
     private let database: Database
+    private let journey: Journey
 
     /// Creates the receiver.
-    public init(database: Database) { self.database = database }
+    public init(database: Database, journey: Journey) {
+        self.database = database
+        self.journey = journey
+    }
 
     /// What a body held that was new.
     public struct Receipt: Sendable, Equatable {
@@ -15,6 +19,8 @@ public struct WhatsAppWebhooks: Sendable {
         public var statuses = 0
         public var preferences = 0
         public var optOuts = 0
+        /// Wishes for a callback, promised or handed to a person.
+        public var callbacks = 0
     }
 
     /// Whether `header` (`X-Hub-Signature-256`) signs the raw bytes of a body with our app's secret.
@@ -87,9 +93,56 @@ public struct WhatsAppWebhooks: Sendable {
         guard connection.changes == 1 else { return }
         receipt.messages += 1
         if let lead { try remember(message.sender.userID, of: lead, now, connection) }
-        guard let wish = wish(of: message) else { return }
-        try honour(wish, message.sender, lead, words: message.content, now, connection)
-        if wish == .stop { receipt.optOuts += 1 }
+        if let wish = wish(of: message) {
+            try honour(wish, message.sender, lead, words: message.content, now, connection)
+            if wish == .stop { receipt.optOuts += 1 }
+        } else if let lead, let wish = try callbackWish(of: message, connection) {
+            try journey.callbackWished(
+                lead,
+                wish,
+                saidAt: min(message.sentAt ?? now, now),
+                now: now,
+                in: connection
+            )
+            receipt.callbacks += 1
+        }
+    }
+
+    /// When somebody wants to be called, in the words of the message; `nil` when it is about something
+    /// else.
+    ///
+    /// - `slot:…` and `callback:…` are buttons that name a time: ISO 8601, or `HHMM` of the same day.
+    /// - `CALLBACK_YES` agrees to the time that the message it answers proposed.
+    /// - A text that asks for a call is read by the rules of ``CallbackTime``.
+    private func callbackWish(
+        of message: WhatsAppUpdate.Message,
+        _ connection: Connection
+    ) throws -> String? {
+        if let payload = message.payload {
+            for prefix in ["slot:", "callback:"] where payload.hasPrefix(prefix) {
+                let time = payload.dropFirst(prefix.count)
+                guard time.count == 4, time.allSatisfy(\.isNumber) else { return String(time) }
+                return "\(time.prefix(2)):\(time.suffix(2))"
+            }
+            guard payload == "CALLBACK_YES" else { return nil }
+            return try proposedTime(of: message, connection) ?? message.content
+        }
+        guard message.type == "text", CallbackTime.isWish(message.content) else { return nil }
+        return message.content
+    }
+
+    private func proposedTime(
+        of message: WhatsAppUpdate.Message,
+        _ connection: Connection
+    ) throws -> String? {
+        guard let id = message.answersID else { return nil }
+        let metadata: String? = try connection.value(
+            """
+            SELECT metadata FROM messages WHERE channel = 'whatsapp' AND provider_id = \(id)
+            AND direction = 'outbound'
+            """
+        )
+        return metadata.flatMap { try? JSON(parsing: $0) }?["callback_time"]?.string
     }
 
     private func wish(of message: WhatsAppUpdate.Message) -> OptOutWords.Wish? {
@@ -166,6 +219,12 @@ public struct WhatsAppWebhooks: Sendable {
         let key = "status:\(status.messageID):\(status.status)"
         guard try isNew(key, now, connection) else { return }
         receipt.statuses += 1
+        // 131050: this person has stopped marketing messages in WhatsApp itself.
+        if status.errorCodes.contains(131_050) {
+            let lead = try lead(of: status.recipient, connection)
+            try honour(.stop, status.recipient, lead, words: "131050", now, connection)
+            receipt.optOuts += 1
+        }
         let ours = status.ourID.map { String($0.trimmingPrefix("msg:")) }
         let row = try connection.first(
             """
@@ -173,23 +232,21 @@ public struct WhatsAppWebhooks: Sendable {
             AND (provider_id = \(status.messageID) OR message_uuid = \(ours)) LIMIT 1
             """
         )
-        guard let row, let rank = WhatsAppWebhooks.ranks.firstIndex(of: status.status) else {
-            return
+        if let row {
+            let before: String = try row.required("status")
+            guard let rank = WhatsAppWebhooks.ranks.firstIndex(of: status.status),
+                rank > WhatsAppWebhooks.ranks.firstIndex(of: before) ?? -1
+            else { return }
+            try connection.execute(
+                """
+                UPDATE messages SET status = \(status.status),
+                provider_id = ifnull(provider_id, \(status.messageID))
+                WHERE id = \(try row.required("id", as: Int64.self))
+                """
+            )
         }
-        let before: String = try row.required("status")
-        guard rank > WhatsAppWebhooks.ranks.firstIndex(of: before) ?? -1 else { return }
-        let id: Int64 = try row.required("id")
-        try connection.execute(
-            """
-            UPDATE messages SET status = \(status.status),
-            provider_id = ifnull(provider_id, \(status.messageID)) WHERE id = \(id)
-            """
-        )
-        // 131050: this person has stopped marketing messages in WhatsApp itself.
-        if status.errorCodes.contains(131_050) {
-            let lead = try lead(of: status.recipient, connection)
-            try honour(.stop, status.recipient, lead, words: "131050", now, connection)
-            receipt.optOuts += 1
+        if status.status == "failed", let id = ours.flatMap({ Int64($0) }) {
+            try journey.whatsAppFailed(outboxID: id, now: now, in: connection)
         }
     }
 

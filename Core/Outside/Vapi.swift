@@ -103,6 +103,9 @@ public struct Vapi: Sendable {
     public var calls: @Sendable (_ since: Instant) throws(Unreachable) -> [JSON]
     /// Ends a live call by its control address.
     public var end: @Sendable (_ controlURL: String) throws(Unreachable) -> Void
+    /// Whether a call of a listing was made with our phone number or by our assistant; an account may
+    /// have others.
+    public var isOurs: @Sendable (_ call: JSON) -> Bool
     /// Whether its calls reach nobody, because it is simulated on this very machine.
     public var isSimulated: Bool
 
@@ -112,13 +115,15 @@ public struct Vapi: Sendable {
         place: @escaping @Sendable (Order) -> Placement,
         call: @escaping @Sendable (_ id: String) throws(Unreachable) -> JSON?,
         calls: @escaping @Sendable (_ since: Instant) throws(Unreachable) -> [JSON],
-        end: @escaping @Sendable (_ controlURL: String) throws(Unreachable) -> Void
+        end: @escaping @Sendable (_ controlURL: String) throws(Unreachable) -> Void,
+        isOurs: @escaping @Sendable (_ call: JSON) -> Bool = { _ in true }
     ) {
         self.isSimulated = isSimulated
         self.place = place
         self.call = call
         self.calls = calls
         self.end = end
+        self.isOurs = isOurs
     }
 }
 
@@ -182,6 +187,10 @@ extension Vapi {
                     )
                     guard answer.status < 500 else { throw HTTP.Failure.broken }
                 } catch { throw Unreachable(error.rawValue) }
+            },
+            isOurs: { call in
+                call["phoneNumberId"]?.string == account.phoneNumberID
+                    || call["assistantId"]?.string == account.assistantID
             }
         )
     }

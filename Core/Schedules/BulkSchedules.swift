@@ -47,7 +47,7 @@ public struct BulkSchedules: Sendable {
         /// Its time has not come.
         case pending
         case running
-        /// Its time has come, and calling is paused.
+        /// It is paused, or its time has come and all calling is paused.
         case paused
         /// Nobody of it waits any more.
         case completed
@@ -55,7 +55,7 @@ public struct BulkSchedules: Sendable {
     }
 
     /// A schedule and how far it is.
-    public struct Schedule: Sendable, Equatable {
+    public struct Schedule: Sendable {
         public let id: String
         public let createdAt: Instant
         public let start: Instant
@@ -69,9 +69,18 @@ public struct BulkSchedules: Sendable {
         public let reached: Int
         /// People who were not called, because they must not be or because another call came first.
         public let skipped: Int
+        /// How many of those for each reason, the most frequent first.
+        public let skippedReasons: [(reason: String, leads: Int)]
         /// People whose call is still to come.
         public let waiting: Int
         public let estimatedCompletion: Instant
+    }
+
+    /// A schedule of which nothing is left to pause.
+    public struct Over: LogSafeError, Equatable {
+        /// How it ended: cancelled or completed.
+        public let progress: Progress
+        public var logDescription: String { "the schedule is \(progress.rawValue)" }
     }
 
     /// What a cancellation came to.
@@ -88,8 +97,8 @@ public struct BulkSchedules: Sendable {
     /// How many schedules a listing shows.
     static let listLimit = 100
 
-    private let database: Database
-    private let clock: Clock
+    let database: Database
+    let clock: Clock
 
     /// Creates the schedules of a database.
     public init(database: Database, clock: Clock) {
@@ -159,13 +168,114 @@ public struct BulkSchedules: Sendable {
             let isPaused = try Pause.current(in: connection, now: now) != nil
             return try connection.rows(
                 """
-                SELECT schedule_id, created_at, scheduled_time, parallel_calls, batch_interval,
-                total_leads, state, waiting, dialed, skipped, reached FROM schedules
+                SELECT id, schedule_id, created_at, scheduled_time, parallel_calls, batch_interval,
+                total_leads, state, delay, waiting, dialed, skipped, reached FROM schedules
                 ORDER BY id DESC LIMIT \(BulkSchedules.listLimit)
                 """
-            ).map { try Schedule(row: $0, isPaused: isPaused, now: now) }
+            ).map { row in
+                let reasons = try Self.skips(of: row.required("id"), in: connection)
+                return try Schedule(row: row, reasons, isPaused: isPaused, now: now)
+            }
         }
     }
+
+    private static func skips(of schedule: Int64, in connection: Connection) throws
+        -> [(reason: String, leads: Int)]
+    {
+        try connection.rows(
+            """
+            SELECT reason, leads FROM schedule_skips WHERE schedule_id = \(schedule)
+            ORDER BY leads DESC, reason
+            """
+        ).map { (try $0.required("reason"), try $0.required("leads")) }
+    }
+
+    // MARK: Pause
+
+    /// Pauses a schedule: after this commit nobody of it is dialed until it is resumed.
+    ///
+    /// Calls under way go on. A second pause changes nothing.
+    ///
+    /// - Returns: whether there is such a schedule.
+    /// - Throws: ``Over``, ``Database/Unavailable``.
+    public func pause(_ id: String, by actor: String) throws -> Bool {
+        let now = clock.now()
+        return try database.write { connection in
+            guard let (_, state) = try Self.open(id, in: connection) else { return false }
+            guard state == "active" else { return true }
+            try connection.execute(
+                "UPDATE schedules SET state = 'paused' WHERE schedule_id = \(id)"
+            )
+            try Self.audit("pause_schedule", id, by: actor, now: now, in: connection)
+            return true
+        }
+    }
+
+    /// Resumes a schedule.
+    ///
+    /// What came due during the pause is due now, and the later batches keep their distance to it. A
+    /// call that the gate had moved to a time of its own keeps that time.
+    ///
+    /// - Returns: whether there is such a schedule.
+    /// - Throws: ``Over``, ``Database/Unavailable``.
+    public func resume(_ id: String, by actor: String) throws -> Bool {
+        let now = clock.now()
+        return try database.write { connection in
+            guard let (key, state) = try Self.open(id, in: connection) else { return false }
+            guard state == "paused" else { return true }
+            let next: Instant? = try connection.value(
+                """
+                SELECT min(due_at) FROM dial_requests WHERE schedule_id = \(key)
+                AND state = 'waiting' AND due_at = promised_at
+                """
+            )
+            let delay = next.map { max(0, (now - $0).milliseconds) } ?? 0
+            try connection.execute(
+                """
+                UPDATE dial_requests SET parked = NULL,
+                due_at = CASE WHEN due_at = promised_at THEN due_at + \(delay) ELSE due_at END,
+                promised_at = CASE WHEN due_at = promised_at THEN promised_at + \(delay)
+                    ELSE promised_at END
+                WHERE schedule_id = \(key) AND state = 'waiting'
+                """
+            )
+            try connection.execute(
+                "UPDATE schedules SET state = 'active', delay = delay + \(delay) WHERE id = \(key)"
+            )
+            try Self.audit("resume_schedule", id, by: actor, now: now, in: connection)
+            return true
+        }
+    }
+
+    /// The key and the state of a schedule of which calls are still to come.
+    private static func open(_ id: String, in connection: Connection) throws -> (Int64, String)? {
+        let row = try connection.first(
+            "SELECT id, state, waiting FROM schedules WHERE schedule_id = \(id)"
+        )
+        guard let row else { return nil }
+        let state: String = try row.required("state")
+        if state == "cancelled" { throw Over(progress: .cancelled) }
+        if try row.required("waiting") == 0 { throw Over(progress: .completed) }
+        return (try row.required("id"), state)
+    }
+
+    private static func audit(
+        _ action: String,
+        _ id: String,
+        by actor: String,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try AuditLog.add(
+            action,
+            by: actor,
+            detail: ["schedule_id": .string(id)],
+            now: now,
+            in: connection
+        )
+    }
+
+    // MARK: Cancel
 
     /// Stops whatever of a schedule is not dialed yet, in one transaction: after its commit nobody of
     /// it is dialed.
@@ -200,13 +310,7 @@ public struct BulkSchedules: Sendable {
                     settled_at = \(now) WHERE schedule_id = \(key) AND state = 'waiting'
                     """
                 )
-                try AuditLog.add(
-                    "cancel_schedule",
-                    by: actor,
-                    detail: ["schedule_id": .string(id)],
-                    now: now,
-                    in: connection
-                )
+                try Self.audit("cancel_schedule", id, by: actor, now: now, in: connection)
             }
             let dialed: Int = try row.required("dialed")
             return Cancellation(
@@ -227,7 +331,12 @@ public struct BulkSchedules: Sendable {
 }
 
 extension BulkSchedules.Schedule {
-    fileprivate init(row: Row, isPaused: Bool, now: Instant) throws {
+    fileprivate init(
+        row: Row,
+        _ reasons: [(reason: String, leads: Int)],
+        isPaused: Bool,
+        now: Instant
+    ) throws {
         id = try row.required("schedule_id")
         createdAt = try row.required("created_at")
         start = try row.required("scheduled_time")
@@ -237,15 +346,19 @@ extension BulkSchedules.Schedule {
         dialed = try row.required("dialed")
         reached = try row.required("reached")
         skipped = try row.required("skipped")
+        skippedReasons = reasons
         waiting = try row.required("waiting")
+        let delay = Duration.milliseconds(try row.required("delay", as: Int64.self))
         estimatedCompletion =
-            BulkSchedules.completion(start, leads, parallelCalls, batchInterval)
+            BulkSchedules.completion(start, leads, parallelCalls, batchInterval) + delay
         let state: String = try row.required("state")
         progress =
             if state == "cancelled" {
                 .cancelled
             } else if waiting == 0 {
                 .completed
+            } else if state == "paused" {
+                .paused
             } else if now < start {
                 .pending
             } else {

@@ -2,7 +2,8 @@
 ///
 /// A moment with its zone is taken as it is. A phrase is read on the lead's own clock by the rules
 /// below, and only when all of it is understood; anything else is `nil` and for a person to arrange,
-/// because a guessed time is a broken promise.
+/// because a guessed time is a broken promise. Where nobody knows what the lead's clock shows, only a
+/// wait ("in two hours") is understood.
 ///
 /// - `in two hours`, `after 30 minutes`, `in half an hour`, `2 hours later`
 /// - a day (`today`, `tomorrow`, `day after tomorrow`, `monday`, `next monday`, `2026-11-25`) with a
@@ -16,11 +17,25 @@ public enum CallbackTime {
     static let partsOfDay = ["morning": (10, 30), "afternoon": (14, 0), "evening": (18, 0)]
 
     /// The moment that a phrase means, or `nil` when it is not clear or not in the future.
-    public static func resolve(_ phrase: String, now: Instant, in zone: Zone) -> Instant? {
-        let meant =
-            Instant(iso8601: phrase.trimmingSpace(), assuming: zone)
-            ?? Phrase(phrase).flatMap { $0.instant(now: now, in: zone) }
+    public static func resolve(_ phrase: String, now: Instant, in zone: Zone?) -> Instant? {
+        let text = phrase.trimmingSpace()
+        let moment =
+            zone.map { Instant(iso8601: text, assuming: $0) } ?? Instant(iso8601: text)
+        let meant = moment ?? Phrase(phrase).flatMap { $0.instant(now: now, in: zone) }
         return meant.flatMap { $0 > now ? $0 : nil }
+    }
+
+    /// Whether a message asks to be called, at whatever time: "call me at 3 pm", "please call back".
+    public static func isWish(_ message: String) -> Bool {
+        let words = message.lowercased().split { !$0.isLetter && $0 != "\u{2019}" && $0 != "'" }
+        for (index, word) in words.enumerated() {
+            if word == "callback" { return true }
+            guard ["call", "ring", "phone"].contains(word), index + 1 < words.count else {
+                continue
+            }
+            if ["me", "back", "us"].contains(words[index + 1]) { return true }
+        }
+        return false
     }
 }
 
@@ -61,9 +76,9 @@ private struct Phrase {
         guard time != nil else { return nil }
     }
 
-    func instant(now: Instant, in zone: Zone) -> Instant? {
+    func instant(now: Instant, in zone: Zone?) -> Instant? {
         if let wait { return now + wait }
-        guard let time else { return nil }
+        guard let time, let zone else { return nil }
         let today = zone.local(at: now)
         var local =
             switch day ?? .after(days: 0) {
@@ -81,7 +96,9 @@ private struct Phrase {
 
     private static let fillers: Set<String> = [
         "call", "me", "back", "please", "at", "on", "by", "the", "in-the", "around", "about", "ok",
-        "okay", "yes", "maybe", "time", "s", "o", "clock", "oclock", "this",
+        "okay", "yes", "maybe", "time", "s", "o", "clock", "oclock", "this", "can", "could", "will",
+        "would", "you", "u", "kindly", "pls", "plz", "thanks", "thank", "hi", "hello", "hey", "sir",
+        "madam", "us", "ring", "phone", "callback",
     ]
 
     private static let numbers = [

@@ -10,10 +10,17 @@ public enum DialRequests {
         /// When it was promised for.
         public let promisedAt: Instant
         public let scheduleID: Int64?
+        /// When it was promised, or promised anew.
+        public let createdAt: Instant
     }
 
+    /// Why a promise is dropped when another call to the same person takes its place.
+    static let superseded = "superseded"
+
     private static let columns: SQL =
-        "SELECT id, lead_id, kind, due_at, promised_at, schedule_id FROM dial_requests"
+        """
+        SELECT id, lead_id, kind, due_at, promised_at, schedule_id, created_at FROM dial_requests
+        """
 
     /// Promises a call.
     ///
@@ -41,8 +48,8 @@ public enum DialRequests {
         if let id: Int64 = try connection.value("SELECT id FROM dial_requests WHERE \(sql: same)") {
             try connection.execute(
                 """
-                UPDATE dial_requests SET due_at = \(dueAt), promised_at = \(promisedAt ?? dueAt)
-                WHERE id = \(id)
+                UPDATE dial_requests SET due_at = \(dueAt), promised_at = \(promisedAt ?? dueAt),
+                created_at = \(now) WHERE id = \(id)
                 """
             )
             return id
@@ -66,7 +73,7 @@ public enum DialRequests {
         for kind in DialKind.allCases {
             let row = try connection.first(
                 """
-                \(sql: columns) WHERE state = 'waiting' AND rank = \(kind.rank)
+                \(sql: columns) WHERE state = 'waiting' AND parked IS NULL AND rank = \(kind.rank)
                 AND due_at <= \(now) ORDER BY due_at, id LIMIT 1
                 """
             )
@@ -74,6 +81,112 @@ public enum DialRequests {
         }
         return nil
     }
+
+    // MARK: Paused promises
+
+    /// How many promises are parked, or made due again, in one transaction.
+    static let parkingStep = 200
+
+    /// Whether the schedule that a promise belongs to is paused.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func isSchedulePaused(of request: Request, in connection: Connection) throws -> Bool {
+        guard let id = request.scheduleID else { return false }
+        let found: Int? = try connection.value(
+            "SELECT 1 FROM schedules WHERE id = \(id) AND state = 'paused'"
+        )
+        return found != nil
+    }
+
+    /// Takes a promise whose schedule or partner is paused out of those that are due, and with it
+    /// others like it that come next.
+    ///
+    /// Each is read past once and not again, however long the pause: nobody waits behind them.
+    /// - Throws: ``Database/Unavailable``.
+    static func park(
+        _ request: Request,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        let partners = Set(try Pause.partners(in: connection, now: now).map(\.partner))
+        let next = try connection.rows(
+            """
+            SELECT r.id, r.schedule_id, s.state, l.partner FROM dial_requests r
+            JOIN leads l ON l.id = r.lead_id LEFT JOIN schedules s ON s.id = r.schedule_id
+            WHERE r.state = 'waiting' AND r.parked IS NULL AND r.rank = \(request.kind.rank)
+            AND r.due_at <= \(now) ORDER BY r.due_at, r.id LIMIT \(parkingStep)
+            """
+        )
+        for row in next {
+            let id: Int64 = try row.required("id")
+            var place: String?
+            if row["state"] == "paused", let schedule: Int64 = row["schedule_id"] {
+                place = Parking.schedule(schedule)
+            } else if let partner: String = row["partner"],
+                partners.contains(partner) || id == request.id
+            {
+                place = Parking.partner(partner)
+            }
+            guard let place else { continue }
+            try connection.execute("UPDATE dial_requests SET parked = \(place) WHERE id = \(id)")
+        }
+    }
+
+    /// The pauses that promises still wait for although they are over.
+    ///
+    /// Looks once at each pause, not at each promise.
+    /// - Throws: ``Database/Unavailable``.
+    static func endedParkings(at now: Instant, in connection: Connection) throws -> [String] {
+        try connection.rows(
+            """
+            WITH RECURSIVE places (place) AS (
+                SELECT min(parked) FROM dial_requests
+                WHERE state = 'waiting' AND parked IS NOT NULL
+                UNION ALL
+                SELECT (SELECT min(parked) FROM dial_requests
+                    WHERE state = 'waiting' AND parked > place) FROM places WHERE place IS NOT NULL
+            ) SELECT place FROM places WHERE place IS NOT NULL
+            """
+        ).map { try $0.required("place", as: String.self) }
+            .filter { try !Parking.isInForce($0, at: now, in: connection) }
+    }
+
+    /// Makes some of the promises due again that waited for a pause.
+    ///
+    /// - Returns: whether there may be more.
+    /// - Throws: ``Database/Unavailable``.
+    static func unpark(_ place: String, in connection: Connection) throws -> Bool {
+        try connection.execute(
+            """
+            UPDATE dial_requests SET parked = NULL WHERE id IN
+            (SELECT id FROM dial_requests WHERE state = 'waiting' AND parked = \(place)
+            LIMIT \(parkingStep))
+            """
+        )
+        return connection.changes == parkingStep
+    }
+
+    /// The pause that a promise waits for, as it stands in the table.
+    enum Parking {
+        static func schedule(_ id: Int64) -> String { "schedule:\(id)" }
+        static func partner(_ name: String) -> String { "partner:\(name)" }
+
+        static func isInForce(_ place: String, at now: Instant, in connection: Connection) throws
+            -> Bool
+        {
+            if place.hasPrefix("partner:") {
+                let partner = String(place.dropFirst("partner:".count))
+                return try Pause.current(of: partner, in: connection, now: now) != nil
+            }
+            let id = Int64(place.dropFirst("schedule:".count)) ?? 0
+            let found: Int? = try connection.value(
+                "SELECT 1 FROM schedules WHERE id = \(id) AND state = 'paused'"
+            )
+            return found != nil
+        }
+    }
+
+    // MARK: One promise
 
     /// A waiting promise.
     ///
@@ -93,28 +206,36 @@ public enum DialRequests {
                 try connection.value(
                     """
                     SELECT count(*) FROM (SELECT 1 FROM dial_requests WHERE state = 'waiting'
-                    AND rank = \(kind.rank) AND due_at <= \(now) LIMIT 10000)
+                    AND parked IS NULL AND rank = \(kind.rank) AND due_at <= \(now) LIMIT 10000)
                     """
                 ) ?? 0
         }
         return count
     }
 
+    /// For how long a call makes other planned calls to the same person needless.
+    static let supersededSpan = Duration.hours(4)
+
     /// Marks a promise as taken by an attempt, and drops what that attempt makes needless: every
     /// other promise to the lead within four hours, but never a callback.
     ///
+    /// - Returns: how many were dropped.
     /// - Throws: ``Database/Unavailable``.
-    static func claim(_ request: Request, now: Instant, in connection: Connection) throws {
+    static func claim(_ request: Request, now: Instant, in connection: Connection) throws -> Int {
         try connection.execute(
-            "UPDATE dial_requests SET state = 'claimed', reason = NULL WHERE id = \(request.id)"
+            """
+            UPDATE dial_requests SET state = 'claimed', reason = NULL, parked = NULL
+            WHERE id = \(request.id)
+            """
         )
         try connection.execute(
             """
-            UPDATE dial_requests SET state = 'skipped', reason = 'superseded', settled_at = \(now)
+            UPDATE dial_requests SET state = 'skipped', reason = \(superseded), settled_at = \(now)
             WHERE lead_id = \(request.leadID) AND state = 'waiting' AND id <> \(request.id)
-            AND kind <> 'callback' AND due_at < \(now + .hours(4))
+            AND kind <> 'callback' AND due_at < \(now + supersededSpan)
             """
         )
+        return connection.changes
     }
 
     /// Settles a promise for good.
@@ -166,7 +287,7 @@ public enum DialRequests {
             """
         )
         guard connection.changes == 0 else { return }
-        try settle(id, as: .skipped, because: "superseded", now: now, in: connection)
+        try settle(id, as: .skipped, because: superseded, now: now, in: connection)
     }
 
     /// Cancels everything that is planned for a lead.
@@ -196,5 +317,6 @@ extension DialRequests.Request {
         dueAt = try row.required("due_at")
         promisedAt = try row.required("promised_at")
         scheduleID = row["schedule_id"]
+        createdAt = try row.required("created_at")
     }
 }

@@ -158,12 +158,22 @@ public enum Migrations {
             total_leads INTEGER NOT NULL,
             state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'cancelled')),
             cancelled_at INTEGER,
+            -- By how much pauses have put its batches off, in milliseconds.
+            delay INTEGER NOT NULL DEFAULT 0 CHECK (delay >= 0),
             -- How far it is, kept by triggers: promises in each state, and people spoken to.
             waiting INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),
             dialed INTEGER NOT NULL DEFAULT 0 CHECK (dialed >= 0),
             skipped INTEGER NOT NULL DEFAULT 0 CHECK (skipped >= 0),
             reached INTEGER NOT NULL DEFAULT 0 CHECK (reached >= 0)
         ) STRICT;
+
+        -- Why people of a schedule are not called by it, kept by triggers.
+        CREATE TABLE schedule_skips (
+            schedule_id INTEGER NOT NULL REFERENCES schedules (id),
+            reason TEXT NOT NULL,
+            leads INTEGER NOT NULL CHECK (leads >= 0),
+            PRIMARY KEY (schedule_id, reason)
+        ) STRICT, WITHOUT ROWID;
 
         -- The one table of promises to call somebody.
         CREATE TABLE dial_requests (
@@ -178,11 +188,17 @@ public enum Migrations {
                 ('waiting', 'claimed', 'done', 'cancelled', 'skipped')),
             reason TEXT,
             schedule_id INTEGER REFERENCES schedules (id),
+            -- Whose pause it waits for, 'schedule:ID' or 'partner:NAME': such a promise no longer
+            -- stands among those that are due, so that nobody reads past it again and again.
+            parked TEXT,
             created_at INTEGER NOT NULL,
             settled_at INTEGER,
             CHECK ((state IN ('waiting', 'claimed')) = (settled_at IS NULL))
         ) STRICT;
-        CREATE INDEX dial_requests_due ON dial_requests (rank, due_at, id) WHERE state = 'waiting';
+        CREATE INDEX dial_requests_due ON dial_requests (rank, due_at, id)
+            WHERE state = 'waiting' AND parked IS NULL;
+        CREATE INDEX dial_requests_parked ON dial_requests (parked)
+            WHERE state = 'waiting' AND parked IS NOT NULL;
         CREATE INDEX dial_requests_lead ON dial_requests (lead_id, state, due_at);
         CREATE INDEX dial_requests_schedule ON dial_requests (schedule_id, state)
             WHERE schedule_id IS NOT NULL;
@@ -285,6 +301,8 @@ public enum Migrations {
             id INTEGER PRIMARY KEY,
             kind TEXT NOT NULL,
             lead_id INTEGER REFERENCES leads (id),
+            -- The call that it follows.
+            call_id INTEGER REFERENCES calls (id),
             idempotency_key TEXT NOT NULL UNIQUE,
             payload TEXT NOT NULL CHECK (json_valid(payload)),
             state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN
@@ -302,6 +320,8 @@ public enum Migrations {
             event_key TEXT NOT NULL,
             received_at INTEGER NOT NULL,
             body TEXT NOT NULL,
+            -- What it was answered, where the answer is more than "received".
+            answer TEXT CHECK (answer IS NULL OR json_valid(answer)),
             state TEXT NOT NULL CHECK (state IN ('processed', 'failed', 'unmatched')),
             attempts INTEGER NOT NULL DEFAULT 1,
             UNIQUE (provider, event_key)
@@ -313,7 +333,7 @@ public enum Migrations {
             id INTEGER PRIMARY KEY,
             kind TEXT NOT NULL CHECK (kind IN ('number', 'email', 'whatsapp_user')),
             value TEXT NOT NULL,
-            reason TEXT NOT NULL,
+            reason TEXT NOT NULL CHECK (reason IN ('opted_out', 'declined')),
             channel TEXT NOT NULL,
             words TEXT,
             lead_uuid TEXT,
@@ -334,6 +354,7 @@ public enum Migrations {
             action TEXT NOT NULL,
             detail TEXT NOT NULL CHECK (json_valid(detail))
         ) STRICT;
+        CREATE INDEX audit_log_action ON audit_log (action, at);
 
         CREATE TABLE job_runs (
             id INTEGER PRIMARY KEY,
@@ -378,9 +399,23 @@ public enum Migrations {
             UPDATE schedules SET
                 waiting = waiting + (new.state = 'waiting') - (old.state = 'waiting'),
                 dialed = dialed + (new.state IN ('claimed', 'done'))
-                    - (old.state IN ('claimed', 'done')),
-                skipped = skipped + (new.state = 'skipped') - (old.state = 'skipped')
+                    - (old.state IN ('claimed', 'done'))
                 WHERE id = new.schedule_id;
+        END;
+        -- Whoever a schedule will not call, and why; a cancelled schedule skips nobody.
+        CREATE TRIGGER schedule_leads_skipped AFTER UPDATE OF state ON dial_requests
+        WHEN new.schedule_id IS NOT NULL AND new.state IN ('skipped', 'cancelled')
+            AND old.state NOT IN ('skipped', 'cancelled')
+            AND new.reason IS NOT 'schedule_cancelled' BEGIN
+            UPDATE schedules SET skipped = skipped + 1 WHERE id = new.schedule_id;
+            INSERT INTO schedule_skips VALUES (new.schedule_id, ifnull(new.reason, new.state), 1)
+                ON CONFLICT DO UPDATE SET leads = leads + 1;
+        END;
+        -- What waited for the pause of another partner no longer does.
+        CREATE TRIGGER leads_partner_changed AFTER UPDATE OF partner ON leads
+        WHEN new.partner IS NOT old.partner BEGIN
+            UPDATE dial_requests SET parked = NULL WHERE lead_id = new.id AND state = 'waiting'
+                AND parked = 'partner:' || old.partner;
         END;
         CREATE TRIGGER calls_reached AFTER UPDATE OF outcome ON calls
         WHEN new.kind = 'schedule' AND new.outcome IS NOT old.outcome BEGIN

@@ -14,6 +14,7 @@ struct Leads: Sendable {
     var router: Router {
         Router([
             .init("GET", "/api/leads", list),
+            .init("GET", "/api/opt-outs/export.csv", exportOptOuts),
             .init("POST", "/api/leads", add),
             .init("GET", "/api/leads/export.csv", export),
             .init("PATCH", "/api/leads/:uuid", change),
@@ -53,7 +54,9 @@ struct Leads: Sendable {
         throw Failure(
             400,
             "unknown_parameter",
-            "The list has no parameter “\(shown)”. It has \(known.joined(separator: ", ")).",
+            known.isEmpty
+                ? "This address takes no parameters."
+                : "The list has no parameter “\(shown)”. It has \(known.joined(separator: ", ")).",
             field: shown
         )
     }
@@ -67,22 +70,44 @@ struct Leads: Sendable {
         try refuseUnknown(LeadQuery.parameters + ["fields", "refresh"], in: request)
         let first = LeadReader.export(of: try LeadQuery.Filter(request.query, zone: zone))
         let head = try database.read { try reader.export(first, in: $0) }
+        return file("leads") { [database, reader] send in
+            try send(head.text)
+            var next = head.next
+            while let query = next {
+                let page = try database.read { try reader.export(query, in: $0) }
+                try send(page.text)
+                next = page.next
+            }
+        }
+    }
+
+    /// The proof of everybody who must not be contacted.
+    private func exportOptOuts(_ request: Request) throws -> Response {
+        try refuseUnknown([], in: request)
+        let head = try database.read { try OptOutExport.page(after: nil, in: zone, $0) }
+        return file("opt-outs") { [database, zone] send in
+            try send(head.text)
+            var next = head.next
+            while let start = next {
+                let page = try database.read { try OptOutExport.page(after: start, in: zone, $0) }
+                try send(page.text)
+                next = page.next
+            }
+        }
+    }
+
+    private func file(
+        _ name: String,
+        _ produce: @escaping @Sendable (_ send: ([UInt8]) throws -> Void) throws -> Void
+    ) -> Response {
         let day = clock.now().formatted(in: zone).prefix(10)
         return Response(
             headers: [
                 ("Content-Type", "text/csv; charset=utf-8"),
-                ("Content-Disposition", "attachment; filename=\"leads-\(day).csv\""),
+                ("Content-Disposition", "attachment; filename=\"\(name)-\(day).csv\""),
                 ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
             ],
-            body: .stream { [database, reader] send in
-                try send(head.text)
-                var next = head.next
-                while let query = next {
-                    let page = try database.read { try reader.export(query, in: $0) }
-                    try send(page.text)
-                    next = page.next
-                }
-            }
+            body: .stream(produce)
         )
     }
 

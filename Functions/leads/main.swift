@@ -2,6 +2,7 @@
 //
 //   GET    /api/leads                  a page of the list; see LeadQuery for the parameters
 //   GET    /api/leads/export.csv       all leads of the same filter as a file
+//   GET    /api/opt-outs/export.csv    who must not be contacted, with the proof
 //   POST   /api/leads                  adds one; 409 when the number is known, 422 names the field
 //   PATCH  /api/leads/:uuid            changes some fields; If-Match refuses a stale form with 412
 //   DELETE /api/leads/:uuid            deletes one and cancels what was planned for it

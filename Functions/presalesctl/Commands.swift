@@ -26,26 +26,31 @@ struct Migrate: OperatorCommand {
 struct PauseCalls: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
-        abstract: "Pauses all dialing until somebody resumes it. Calls under way go on."
+        abstract: "Pauses dialing until somebody resumes it. Calls under way go on."
     )
 
     @Argument(help: "Why, as the dashboard shows it.")
     var reason = "Paused by hand."
 
+    @Option(help: "Pauses the leads of this partner only.")
+    var partner: String?
+
     mutating func run(with environment: Environment) throws {
         let now = try Clock(environment: environment).now()
         let pause = try environment.withDatabase { database in
-            try database.write { [reason] connection in
+            try database.write { [reason, partner] connection in
                 try Pause.set(
+                    of: partner,
                     because: reason.singleLine,
                     by: Environment.actor,
                     now: now,
                     in: connection
                 )
-                return try Pause.current(in: connection, now: now)
+                return try Pause.current(of: partner, in: connection, now: now)
             }
         }
-        print("Calling is paused: \(pause?.reason ?? reason)")
+        let what = partner.map { " for \($0)" } ?? ""
+        print("Calling is paused\(what): \(pause?.reason ?? reason)")
     }
 }
 
@@ -56,13 +61,18 @@ struct ResumeCalls: OperatorCommand {
         abstract: "Resumes dialing."
     )
 
+    @Option(help: "Resumes the leads of this partner, which were paused alone.")
+    var partner: String?
+
     mutating func run(with environment: Environment) throws {
         let now = try Clock(environment: environment).now()
         try environment.withDatabase { database in
-            try database.write { try Pause.end(by: Environment.actor, now: now, in: $0) }
+            try database.write { [partner] in
+                try Pause.end(of: partner, by: Environment.actor, now: now, in: $0)
+            }
         }
         Triggers(environment: environment).fire(.callOrchestrator)
-        print("Calling goes on.")
+        print("Calling goes on\(partner.map { " for \($0)" } ?? "").")
     }
 }
 
@@ -113,6 +123,29 @@ struct OptOut: OperatorCommand {
                 "The opt-out is recorded, but the call under way could not be ended. End it in Vapi's "
                     + "dashboard."
             )
+        }
+    }
+}
+
+/// Shows who must not be contacted.
+struct OptOuts: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "optouts",
+        abstract:
+            "Writes who must not be contacted as CSV, with the proof: when, where and the words."
+    )
+
+    mutating func run(with environment: Environment) throws {
+        let zone = try environment.zone()
+        try environment.withDatabase { database in
+            var start: Int64?
+            repeat {
+                let page = try database.read { [start] in
+                    try OptOutExport.page(after: start, in: zone, $0)
+                }
+                print(String(decoding: page.text, as: UTF8.self), terminator: "")
+                start = page.next
+            } while start != nil
         }
     }
 }

@@ -11,8 +11,9 @@ struct Presalesctl: ParsableCommand {
         commandName: "presalesctl",
         abstract: "Looks after a Presales installation.",
         subcommands: [
-            Migrate.self, Doctor.self, PauseCalls.self, ResumeCalls.self, OptOut.self, Backup.self,
-            ShowJourney.self, MarkRehearsal.self, DemoLeads.self, MoveClock.self,
+            Migrate.self, Doctor.self, PauseCalls.self, ResumeCalls.self, OptOut.self,
+            OptOuts.self, Backup.self, ShowJourney.self, MarkRehearsal.self, DemoLeads.self,
+            MoveClock.self,
         ]
     )
 }

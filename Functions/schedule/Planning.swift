@@ -7,6 +7,7 @@ struct Planning: Sendable {
     var zone: Zone
     /// The configured policy, in force until somebody sets another one.
     var retryPolicy: RetryPolicy
+    var guardRails: GuardRails
     var triggers: Triggers
 
     var routes: [Router.Route] {
@@ -25,38 +26,47 @@ struct Planning: Sendable {
     // MARK: Pause
 
     private func showPause(_ request: Request) throws -> Response {
-        let now = clock.now()
-        let pause = try database.read { try Pause.current(in: $0, now: now) }
-        return .json(.object(describe(pause)))
+        .json(.object(try database.read { try describePauses(in: $0) }))
     }
 
-    /// Pauses or resumes all dialing.
+    /// Pauses or resumes all dialing, or that for one partner.
     ///
     /// A pause by a person lasts until a person ends it, so it replaces one that would end by itself;
     /// any other pause in force stays with its reason.
     private func setPause(_ request: Request) throws -> Response {
         let object = try request.object(limit: 16_384)
-        try object.refuseUnknown(except: ["paused", "reason"])
+        try object.refuseUnknown(except: ["paused", "reason", "partner"])
         guard let isPaused = object["paused"]?.bool else {
             throw Failure.invalid("paused", "paused must be true or false.")
         }
         let reason = try pauseReason(object["reason"] ?? nil)
+        let partner = try partner(object["partner"] ?? nil)
         let now = clock.now()
-        let pause = try database.write { connection in
-            if isPaused {
-                if try Pause.current(in: connection, now: now)?.until != nil {
-                    try Pause.end(by: Planning.actor, now: now, in: connection)
-                }
-                try Pause.set(because: reason, by: Planning.actor, now: now, in: connection)
-            } else {
-                try Pause.end(by: Planning.actor, now: now, in: connection)
+        let actor = Planning.actor
+        var answer = try database.write { connection in
+            let pause = try Pause.current(of: partner, in: connection, now: now)
+            if !isPaused || pause?.until != nil {
+                try Pause.end(of: partner, by: actor, now: now, in: connection)
             }
-            return try Pause.current(in: connection, now: now)
+            if isPaused {
+                try Pause.set(of: partner, because: reason, by: actor, now: now, in: connection)
+            }
+            return try describePauses(in: connection)
         }
-        if pause == nil { triggers.fire(.callOrchestrator) }
-        var answer = describe(pause)
+        if !isPaused { triggers.fire(.callOrchestrator) }
         answer["success"] = true
         return .json(.object(answer))
+    }
+
+    private func partner(_ value: JSON) throws -> String? {
+        if value.isNull { return nil }
+        guard let partner = value.string?.singleLine, !partner.isEmpty, partner.count <= 200 else {
+            throw Failure.invalid(
+                "partner",
+                "The partner must be a name of at most 200 characters."
+            )
+        }
+        return partner
     }
 
     private func pauseReason(_ value: JSON) throws -> String {
@@ -67,12 +77,39 @@ struct Planning: Sendable {
         return reason.isEmpty ? "Paused by hand." : reason
     }
 
-    private func describe(_ pause: Pause?) -> JSON.Object {
+    /// The pauses in force, and the guard rails that may set one.
+    private func describePauses(in connection: Connection) throws -> JSON.Object {
+        let now = clock.now()
+        let pause = try Pause.current(in: connection, now: now)
+        let partners = try Pause.partners(in: connection, now: now)
+        let recent = try guardRails.recentCalls(at: now, in: connection)
+        let spent = try guardRails.spentToday(at: now, in: zone, connection)
         var object = JSON.Object()
         object["paused"] = JSON(pause != nil)
         object["reason"] = JSON(pause?.reason)
         object["since"] = JSON(pause?.since.formatted(in: zone))
         object["until"] = JSON(pause?.until?.formatted(in: zone))
+        object["by"] = JSON(pause?.actor)
+        object["test_call"] = JSON(pause?.actor == GuardRails.breaker)
+        object["partners"] = .array(
+            partners.map {
+                [
+                    "partner": JSON($0.partner), "reason": .string($0.reason),
+                    "since": .string($0.since.formatted(in: zone)),
+                    "until": JSON($0.until?.formatted(in: zone)),
+                ]
+            }
+        )
+        object["breaker"] = [
+            "failure_percent": JSON(guardRails.failurePercent),
+            "fewest_calls": JSON(GuardRails.fewestCalls),
+            "latest_calls": JSON(GuardRails.calls),
+            "minutes": .integer(GuardRails.recent.milliseconds / 60_000),
+            "calls": JSON(recent.calls), "failed": JSON(recent.failed),
+        ]
+        object["spending"] = [
+            "limit_day": JSON(guardRails.spendingPerDay), "spent_today": .number(spent),
+        ]
         return object
     }
 

@@ -4,14 +4,18 @@ import Core
 struct Schedules: Sendable {
     var schedules: BulkSchedules
     var callbacks: Callbacks
+    var journey: Journey
     var clock: Clock
     /// What a time without an offset is local to.
     var zone: Zone
+    var triggers: Triggers
 
     var routes: [Router.Route] {
         [
             .init("POST", "/api/schedule-bulk-calls", create),
             .init("GET", "/api/scheduled-bulk-calls", list),
+            .init("POST", "/api/pause-bulk-schedule/:id", pause),
+            .init("POST", "/api/resume-bulk-schedule/:id", resume),
             .init("POST", "/api/cancel-bulk-schedule/:id", cancel),
             .init("POST", "/api/leads/:uuid/callback", promiseCallback),
         ]
@@ -24,6 +28,7 @@ struct Schedules: Sendable {
     // MARK: Bulk schedules
 
     private func create(_ request: Request) throws -> Response {
+        let isDryRun = try isDryRun(request)
         let object = try request.object()
         try object.refuseUnknown(
             except: ["lead_uuids", "schedule_time", "parallel_calls", "batch_interval"]
@@ -42,6 +47,7 @@ struct Schedules: Sendable {
             )
         }
         do {
+            if isDryRun { return .json(describe(try schedules.preview(plan, journey: journey))) }
             let id = try schedules.create(plan, by: Schedules.actor)
             return .json([
                 "success": true,
@@ -62,6 +68,59 @@ struct Schedules: Sendable {
                 details: details
             )
         }
+    }
+
+    private func isDryRun(_ request: Request) throws -> Bool {
+        if let name = request.query.names.first(where: { $0 != "dry_run" }) {
+            let shown = String(name.prefix(40))
+            throw Failure(
+                400,
+                "unknown_parameter",
+                "A schedule has no parameter “\(shown)”. It has dry_run.",
+                field: shown
+            )
+        }
+        switch try request.query.value("dry_run") {
+        case "true": return true
+        case nil, "false": return false
+        default:
+            throw Failure(
+                400,
+                "invalid_dry_run",
+                "dry_run must be true or false.",
+                field: "dry_run"
+            )
+        }
+    }
+
+    private func describe(_ preview: SchedulePreview) -> JSON {
+        let skips = preview.skips
+        let notCalled = skips.values.reduce(0, +)
+        return [
+            "success": true,
+            "dry_run": true,
+            "total_leads": JSON(preview.leads.count),
+            "will_be_called": JSON(preview.leads.count - notCalled),
+            "will_not_be_called": JSON(notCalled),
+            "reasons": .object(
+                skips.sorted { ($1.value, $0.key.code) < ($0.value, $1.key.code) }
+                    .reduce(into: JSON.Object()) { $0[$1.key.code] = JSON($1.value) }
+            ),
+            "first_call": JSON(preview.firstCall?.formatted(in: zone)),
+            "estimated_completion": .string(preview.estimatedCompletion.formatted(in: zone)),
+            "leads": .array(
+                preview.leads.map { lead in
+                    [
+                        "lead_uuid": .string(lead.leadUUID),
+                        "name": .string(lead.name),
+                        "planned_time": JSON(lead.time?.formatted(in: lead.zone)),
+                        "timezone": .string(lead.zone.identifier),
+                        "code": JSON(lead.reason?.code),
+                        "error": JSON(lead.reason?.sentence),
+                    ]
+                }
+            ),
+        ]
     }
 
     private func leadUUIDs(_ value: JSON?) throws -> [String] {
@@ -137,16 +196,54 @@ struct Schedules: Sendable {
             "dialed": JSON(schedule.dialed),
             "reached": JSON(schedule.reached),
             "skipped": JSON(schedule.skipped),
+            "skipped_reasons": .object(
+                schedule.skippedReasons.reduce(into: JSON.Object()) { counts, entry in
+                    counts[entry.reason] = JSON(entry.leads)
+                }
+            ),
             "waiting": JSON(schedule.waiting),
             "estimated_completion": .string(schedule.estimatedCompletion.formatted(in: zone)),
         ]
     }
 
+    private func pause(_ request: Request) throws -> Response {
+        try setPaused(true, request) { try schedules.pause($0, by: Schedules.actor) }
+    }
+
+    private func resume(_ request: Request) throws -> Response {
+        let response = try setPaused(false, request) {
+            try schedules.resume($0, by: Schedules.actor)
+        }
+        triggers.fire(.callOrchestrator)
+        return response
+    }
+
+    private func setPaused(
+        _ isPaused: Bool,
+        _ request: Request,
+        _ change: (_ id: String) throws -> Bool
+    ) throws -> Response {
+        try request.refuseFields()
+        do {
+            guard try change(request.parameter("id")) else { throw Schedules.unknown }
+        } catch let error as BulkSchedules.Over {
+            throw Failure.conflict(
+                "schedule_\(error.progress.rawValue)",
+                error.progress == .cancelled
+                    ? "This schedule was cancelled, so nobody is called by it any more."
+                    : "Nobody of this schedule waits for a call any more."
+            )
+        }
+        return .json(["success": true, "paused": JSON(isPaused)])
+    }
+
+    private static let unknown = Failure.notFound("There is no such schedule.")
+
     private func cancel(_ request: Request) throws -> Response {
         try request.refuseFields()
         guard
             let cancellation = try schedules.cancel(request.parameter("id"), by: Schedules.actor)
-        else { throw Failure.notFound("There is no such schedule.") }
+        else { throw Schedules.unknown }
         return .json([
             "success": true,
             "cancelled": JSON(cancellation.isCancelled),

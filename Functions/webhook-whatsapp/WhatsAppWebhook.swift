@@ -9,6 +9,7 @@ struct WhatsAppWebhook: Sendable {
     /// `nil` when WhatsApp is not configured: then nobody may come in.
     var appSecret: Secret?
     var verifyToken: Secret?
+    var triggers: Triggers
     var clock: Clock
 
     var router: Router {
@@ -42,7 +43,9 @@ struct WhatsAppWebhook: Sendable {
             throw Failure.malformed("The event is not valid JSON.")
         }
         if let update = WhatsAppUpdate(json) {
-            _ = try webhooks.receive(update, now: clock.now())
+            let receipt = try webhooks.receive(update, now: clock.now())
+            // The orchestrator ends a call under way with somebody who has just opted out.
+            if receipt.optOuts > 0 { triggers.fire(.callOrchestrator) }
         } else {
             try webhooks.keep(body, now: clock.now())
         }

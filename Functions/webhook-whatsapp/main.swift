@@ -8,9 +8,13 @@ import Core
 Program.run { environment in
     let clock = try Clock(environment: environment)
     let webhook = WhatsAppWebhook(
-        webhooks: WhatsAppWebhooks(database: try Database(environment: environment)),
+        webhooks: WhatsAppWebhooks(
+            database: try Database(environment: environment),
+            journey: try Journey(environment: environment)
+        ),
         appSecret: environment.secret("WHATSAPP_APP_SECRET"),
         verifyToken: environment.secret("WHATSAPP_VERIFY_TOKEN"),
+        triggers: Triggers(environment: environment),
         clock: clock
     )
     try FastCGI.serve(

@@ -372,6 +372,54 @@ import Testing
         #expect(response.bytes.count { $0 == UInt8(ascii: "\n") } == 1_101)
     }
 
+    // MARK: Opt-outs
+
+    @Test func `the proof of every opt-out can be taken along: who, when, in which words`() throws {
+        let uuid = try world.lead(email: "asha@example.in")
+        try world.database.write { connection in
+            try Suppressions.optOut(
+                unwrap(Contact.find(uuid: uuid, in: connection)),
+                channel: .whatsapp,
+                words: "=STOP, \"please\"",
+                now: world.now,
+                in: connection
+            )
+        }
+        let response = try get("/api/opt-outs/export.csv")
+        #expect(response.status == 200)
+        #expect(
+            response[header: "Content-Disposition"]
+                == "attachment; filename=\"opt-outs-2026-11-23.csv\""
+        )
+        let words = "\"'=STOP, \"\"please\"\"\""
+        #expect(
+            String(decoding: response.bytes, as: UTF8.self) == "\u{FEFF}"
+                + "at,kind,who,reason,channel,words,lead_uuid\r\n"
+                + "2026-11-23T11:00:00+05:30,number,'+919876543210,opted_out,whatsapp,\(words),"
+                + "\(uuid)\r\n"
+                + "2026-11-23T11:00:00+05:30,email,asha@example.in,opted_out,whatsapp,\(words),"
+                + "\(uuid)\r\n"
+        )
+        #expect(try get("/api/opt-outs/export.csv?q=x").status == 400)
+    }
+
+    @Test func `a long proof is sent in pieces and leaves nobody out`() throws {
+        try world.database.write { connection in
+            for index in 0..<1_100 {
+                try Suppressions.optOut(
+                    unwrap(PhoneNumber(e164: "+91987\(6_000_000 + index)")),
+                    channel: .call,
+                    words: nil,
+                    now: world.now,
+                    in: connection
+                )
+            }
+        }
+        let response = try get("/api/opt-outs/export.csv")
+        #expect(response.pieces == 3)
+        #expect(response.bytes.count { $0 == UInt8(ascii: "\n") } == 1_101)
+    }
+
     // MARK: Manners
 
     @Test(arguments: [

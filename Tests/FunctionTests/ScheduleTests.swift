@@ -9,8 +9,9 @@ import Testing
     let world: World
     let router: Router
 
-    init() throws {
-        let world = try World()
+    init() throws { try self.init(world: World()) }
+
+    private init(world: World) throws {
         self.world = world
         let clock = Clock { world.now }
         let journey = try world.journey()
@@ -19,13 +20,16 @@ import Testing
             clock: clock,
             zone: journey.zone,
             retryPolicy: RetryPolicy(),
+            guardRails: GuardRails(),
             triggers: Triggers(folder: world.folder)
         )
         let schedules = Schedules(
             schedules: BulkSchedules(database: world.database, clock: clock),
             callbacks: Callbacks(database: world.database, journey: journey, clock: clock),
+            journey: journey,
             clock: clock,
-            zone: journey.zone
+            zone: journey.zone,
+            triggers: Triggers(folder: world.folder)
         )
         router = Router(planning.routes + schedules.routes)
     }
@@ -37,10 +41,15 @@ import Testing
     }
 
     @discardableResult
-    private func post(_ path: String, _ body: JSON) throws -> (status: Int, body: JSON) {
+    private func post(
+        _ path: String,
+        _ body: JSON,
+        query: Request.Query = [:]
+    ) throws -> (status: Int, body: JSON) {
         let request = Request(
             method: "POST",
             path: path,
+            query: query,
             headers: ["content-type": "application/json"],
             body: .init(body.encoded())
         )
@@ -54,9 +63,10 @@ import Testing
     // MARK: Pause
 
     @Test func `a person pauses and resumes, and both are on record`() throws {
-        #expect(
-            try get("/api/pause") == ["paused": false, "reason": nil, "since": nil, "until": nil]
-        )
+        let before = try get("/api/pause")
+        #expect(before["paused"] == false)
+        for name in ["reason", "since", "until", "by"] { #expect(before[name] == .null) }
+        #expect(before["partners"] == [])
         let paused = try post("/api/pause", ["paused": true, "reason": " Lunch\n break "])
         #expect(paused.status == 200)
         #expect(paused.body["success"] == true)
@@ -350,6 +360,403 @@ import Testing
         #expect(try world.value("SELECT count(*) FROM schedules") == 0)
         #expect(try schedule([]).body["field"] == "lead_uuids")
         #expect(try schedule(["1"]).body["field"] == "lead_uuids")
+    }
+
+    // MARK: Pausing a schedule
+
+    @Test func `a paused schedule dials nobody, and its batches keep their distance afterwards`()
+        throws
+    {
+        let id = try unwrap(schedule(leads(6)).body["schedule_id"]?.string)
+        world.move(by: .hours(1))
+        let orchestrator = Orchestrator(dialer: try world.dialer(lines: 20))
+        _ = try orchestrator.run()
+        #expect(world.orders.count == 2)
+        let paused = try post("/api/pause-bulk-schedule/\(id)", [:])
+        #expect(paused.status == 200)
+        #expect(paused.body == ["success": true, "paused": true])
+        #expect(try theSchedule()["status"] == "paused")
+        // Another process after a restart sees the same.
+        for _ in 0..<10 {
+            world.move(by: .minutes(1))
+            _ = try Orchestrator(dialer: world.dialer(lines: 20)).run()
+        }
+        #expect(world.orders.count == 2)
+        #expect(try post("/api/pause-bulk-schedule/\(id)", [:]).body["paused"] == true)
+
+        #expect(
+            try post("/api/resume-bulk-schedule/\(id)", [:]).body
+                == ["success": true, "paused": false]
+        )
+        #expect(try theSchedule()["status"] == "running")
+        #expect(try theSchedule()["estimated_completion"] == "2026-11-23T12:14:00+05:30")
+        var dialed: [Int] = []
+        for _ in 0..<4 {
+            _ = try orchestrator.run()
+            dialed.append(world.orders.count)
+            world.move(by: .minutes(1))
+        }
+        #expect(dialed == [4, 4, 6, 6])
+        #expect(
+            try world.value("SELECT group_concat(action) FROM audit_log")
+                == "schedule,pause_schedule,resume_schedule"
+        )
+    }
+
+    @Test func `a schedule that is resumed before its time still begins at its time`() throws {
+        let id = try unwrap(schedule(leads(1)).body["schedule_id"]?.string)
+        try post("/api/pause-bulk-schedule/\(id)", [:])
+        #expect(try theSchedule()["status"] == "paused")
+        world.move(by: .minutes(30))
+        try post("/api/resume-bulk-schedule/\(id)", [:])
+        #expect(try theSchedule()["status"] == "pending")
+        world.move(by: .minutes(29))
+        #expect(try Orchestrator(dialer: world.dialer()).run().placed == 0)
+        world.move(by: .minutes(1))
+        #expect(try Orchestrator(dialer: world.dialer()).run().placed == 1)
+    }
+
+    @Test func `only a schedule of which somebody waits can be paused`() throws {
+        let id = try unwrap(schedule(leads(1)).body["schedule_id"]?.string)
+        for action in ["pause", "resume"] {
+            #expect(try post("/api/\(action)-bulk-schedule/schedule_0", [:]).status == 404)
+            #expect(try post("/api/\(action)-bulk-schedule/\(id)", ["x": 1]).status == 422)
+        }
+        world.move(by: .hours(1))
+        _ = try Orchestrator(dialer: world.dialer()).run()
+        let over = try post("/api/pause-bulk-schedule/\(id)", [:])
+        #expect(over.status == 409)
+        #expect(over.body["code"] == "schedule_completed")
+        let other = try unwrap(
+            schedule([world.lead()], at: "2026-11-23T13:00").body["schedule_id"]?.string
+        )
+        try post("/api/cancel-bulk-schedule/\(other)", [:])
+        for action in ["pause", "resume"] {
+            let answer = try post("/api/\(action)-bulk-schedule/\(other)", [:])
+            #expect(answer.status == 409)
+            #expect(answer.body["code"] == "schedule_cancelled")
+        }
+    }
+
+    @Test func `a paused schedule can be cancelled, and holds up no other`() throws {
+        let uuids = try leads(4)
+        let first = try unwrap(schedule(Array(uuids[..<2])).body["schedule_id"]?.string)
+        _ = try schedule(Array(uuids[2...]))
+        try post("/api/pause-bulk-schedule/\(first)", [:])
+        world.move(by: .hours(1))
+        _ = try Orchestrator(dialer: world.dialer()).run()
+        #expect(Set(world.orders.map(\.leadUUID)) == Set(uuids[2...]))
+        #expect(try post("/api/cancel-bulk-schedule/\(first)", [:]).body["not_dialed"] == 2)
+        #expect(try Orchestrator(dialer: world.dialer()).run() == .init())
+    }
+
+    // MARK: Who is not called
+
+    @Test func `whoever a schedule skips is counted with the reason, which the lead shows too`()
+        throws
+    {
+        let uuids = try leads(5)
+        _ = try schedule(uuids, parallel: 5)
+        try world.database.write { [world] connection in
+            try connection.execute(
+                "UPDATE leads SET call_status = 'completed' WHERE lead_uuid = \(uuids[0])"
+            )
+            try connection.execute(
+                "UPDATE leads SET journey_state = 'exhausted' WHERE lead_uuid = \(uuids[1])"
+            )
+            try Suppressions.optOut(
+                try unwrap(Contact.find(uuid: uuids[2], in: connection)),
+                channel: .call,
+                words: nil,
+                now: world.now,
+                in: connection
+            )
+        }
+        try world.promise(uuids[3], .operator, at: world.now + .minutes(50))
+        for minutes in [50, 10] {
+            world.move(by: .minutes(minutes))
+            _ = try Orchestrator(dialer: world.dialer()).run()
+        }
+        let shown = try theSchedule()
+        #expect(shown["dialed"] == 1)
+        #expect(shown["skipped"] == 4)
+        #expect(
+            shown["skipped_reasons"] == [
+                "attempts_used_up": 1, "completed": 1, "opted_out": 1, "superseded": 1,
+            ]
+        )
+        #expect(shown["waiting"] == 0)
+        let steps = try world.database.read { connection in
+            try connection.rows(
+                """
+                SELECT reason FROM journey_steps WHERE decision IN ('not_called', 'superseded')
+                ORDER BY id
+                """
+            ).map { try $0.required("reason", as: String.self) }
+        }
+        #expect(steps.count == 3)
+        #expect(steps.contains { $0.hasPrefix("The conversation has already taken place.") })
+    }
+
+    @Test func `two schedules call a person once within four hours`() throws {
+        let uuid = try world.lead()
+        for time in ["12:00", "13:00", "16:30"] {
+            _ = try schedule([uuid], at: "2026-11-23T\(time)")
+        }
+        for _ in 0..<12 {
+            world.move(by: .minutes(30))
+            _ = try Orchestrator(dialer: world.dialer()).run()
+            try world.database.write {
+                try $0.execute(
+                    "UPDATE calls SET state = 'ended', ended_at = \(world.now), outcome = 'missed'"
+                )
+            }
+        }
+        #expect(world.orders.count == 2)
+        let schedules = try unwrap(get("/api/scheduled-bulk-calls")["schedules"]?.array)
+        #expect(schedules.map { $0["dialed"] } == [1, 0, 1])
+        #expect(schedules[1]["skipped_reasons"] == ["superseded": 1])
+    }
+
+    // MARK: Preview
+
+    private func preview(
+        _ uuids: [String],
+        at time: String = "2026-11-23T12:00:00+05:30",
+        parallel: Int64 = 2
+    ) throws -> (status: Int, body: JSON) {
+        try post(
+            "/api/schedule-bulk-calls",
+            [
+                "lead_uuids": .array(uuids.map(JSON.string)), "schedule_time": .string(time),
+                "parallel_calls": .integer(parallel), "batch_interval": 120,
+            ],
+            query: ["dry_run": "true"]
+        )
+    }
+
+    @Test func `a preview tells each lead's local time, and stores nothing`() throws {
+        let uuids = try [
+            world.lead("+919876543210"), world.lead("+442079460000", region: "GB"),
+            world.lead("+61491570156", region: "AU"),
+        ]
+        let answer = try preview(uuids, at: "2026-11-23T16:00:00+05:30")
+        #expect(answer.status == 200)
+        #expect(answer.body["dry_run"] == true)
+        #expect(answer.body["total_leads"] == 3)
+        #expect(answer.body["will_be_called"] == 3)
+        #expect(answer.body["will_not_be_called"] == 0)
+        #expect(answer.body["reasons"] == [:])
+        #expect(answer.body["first_call"] == "2026-11-23T16:00:00+05:30")
+        let shown = try unwrap(answer.body["leads"]?.array)
+        #expect(shown.map { $0["lead_uuid"] } == uuids.map(JSON.string))
+        #expect(shown[0]["planned_time"] == "2026-11-23T16:00:00+05:30")
+        #expect(shown[0]["timezone"] == "Asia/Kolkata")
+        #expect(shown[1]["planned_time"] == "2026-11-23T10:30:00+00:00")
+        #expect(shown[1]["timezone"] == "Europe/London")
+        // Night in all of Australia's zones: moved to where it is day in all of them.
+        let moved = try unwrap(shown[2]["planned_time"]?.string)
+        #expect(moved > "2026-11-24")
+        #expect(shown.allSatisfy { $0["code"] == .null && $0["error"] == .null })
+        #expect(answer.body["estimated_completion"]?.string?.hasPrefix("2026-11-24") == true)
+        for table in ["dial_requests", "schedules", "audit_log", "journey_steps"] {
+            let count: Int? = try world.value(
+                "SELECT count(*) FROM \(sql: .init(stringLiteral: table))"
+            )
+            #expect(count == 0)
+        }
+    }
+
+    @Test(arguments: [
+        "opted_out", "declined", "number_invalid", "no_consent", "completed", "attempts_used_up",
+        "superseded",
+    ])
+    func `a preview names why somebody would not be called`(code: String) throws {
+        let uuid = try world.lead(
+            code == "no_consent" ? "+4930123456" : "+919876543210",
+            region: code == "no_consent" ? "DE" : "IN"
+        )
+        let change: SQL? =
+            switch code {
+            case "opted_out": "opted_out_at = 1"
+            case "declined": "declined_at = 1"
+            case "number_invalid": "number_invalid = 1"
+            case "completed": "call_status = 'completed'"
+            case "attempts_used_up": "journey_state = 'fallback'"
+            default: nil
+            }
+        if let change {
+            try world.database.write { try $0.execute("UPDATE leads SET \(sql: change)") }
+        }
+        if code == "superseded" { try world.promise(uuid, .retry, at: world.now + .minutes(30)) }
+        let answer = try preview([uuid, world.lead("+919876543299")])
+        #expect(answer.body["will_be_called"] == 1)
+        #expect(answer.body["will_not_be_called"] == 1)
+        #expect(answer.body["reasons"]?[code] == 1)
+        let shown = try unwrap(answer.body["leads"]?[0])
+        #expect(shown["code"]?.string == code)
+        #expect(shown["error"]?.string?.hasSuffix(".") == true)
+        #expect(shown["planned_time"] == .null)
+    }
+
+    @Test func `a preview refuses what the schedule would refuse`() throws {
+        let uuid = try world.lead()
+        let stranger = Identifier.random()
+        #expect(try preview([uuid, stranger]).body["unknown"] == [.string(stranger)])
+        #expect(try preview([uuid], at: "2026-11-23T10:00").body["field"] == "schedule_time")
+        let path = "/api/schedule-bulk-calls"
+        #expect(try post(path, [:], query: ["dry_run": "yes"]).status == 400)
+        #expect(try post(path, [:], query: ["dryrun": "true"]).status == 400)
+    }
+
+    @Test func `what a preview says is what happens`() throws {
+        let generator = Seeded.random()
+        for round in 0..<6 {
+            let world = try World(at: World.monday + .hours(generator.next(below: 24)))
+            let suite = try ScheduleTests(world: world)
+            try suite.checkPreview(generator, "seed \(generator.seed), round \(round)")
+        }
+    }
+
+    /// Thirty leads with random pasts and promises: previewed, scheduled, and dialed until nobody
+    /// waits.
+    private func checkPreview(_ generator: Seeded, _ comment: Comment) throws {
+        let regions = [("+91987654", "IN"), ("+44207946", "GB"), ("+81312345", "JP")]
+        var uuids: [String] = []
+        for index in 0..<30 {
+            let (prefix, region) = regions[generator.next(below: 3)]
+            let uuid = try world.lead("\(prefix)\(3100 + index)", region: region)
+            uuids.append(uuid)
+            try giveAPast(to: uuid, generator)
+        }
+        let start = (world.now + .minutes(5 + generator.next(below: 600))).iso8601
+        let told = try unwrap(preview(uuids, at: start, parallel: 3).body["leads"]?.array)
+        _ = try schedule(uuids, at: start, parallel: 3, interval: 120)
+        let orchestrator = Orchestrator(dialer: try world.dialer(lines: 1000))
+        for _ in 0..<2000 {
+            let next: Instant? = try world.value(
+                "SELECT min(due_at) FROM dial_requests WHERE state = 'waiting'"
+            )
+            guard let next else { break }
+            world.move(to: max(next, world.now))
+            _ = try orchestrator.run()
+            try world.database.write {
+                try $0.execute(
+                    """
+                    UPDATE calls SET state = 'ended', ended_at = \(world.now), outcome = 'missed'
+                    WHERE state = 'queued'
+                    """
+                )
+            }
+        }
+        for (uuid, told) in zip(uuids, told) {
+            let row = try unwrap(
+                world.database.read {
+                    try $0.first(
+                        """
+                        SELECT r.state, r.reason, c.created_at FROM dial_requests r
+                        JOIN leads l ON l.id = r.lead_id LEFT JOIN calls c ON c.request_id = r.id
+                        WHERE r.schedule_id IS NOT NULL AND l.lead_uuid = \(uuid)
+                        """
+                    )
+                }
+            )
+            if let time = told["planned_time"]?.string.flatMap({ Instant(iso8601: $0) }) {
+                let dialed = try #require(row["created_at"] as Instant?, comment)
+                // The preview leaves milliseconds out.
+                #expect(dialed >= time && dialed - time < .seconds(1), comment)
+            } else {
+                #expect(row["state"] == "skipped", comment)
+                #expect(row["reason"] == told["code"]?.string, comment)
+            }
+        }
+    }
+
+    private func giveAPast(to uuid: String, _ generator: Seeded) throws {
+        let lead = try world.contact(uuid)
+        let state: SQL? =
+            switch generator.next(below: 10) {
+            case 0: "opted_out_at = 1"
+            case 1: "call_status = 'completed'"
+            case 2: "journey_state = 'exhausted'"
+            default: nil
+            }
+        try world.database.write { connection in
+            if let state {
+                try connection.execute("UPDATE leads SET \(sql: state) WHERE id = \(lead.id)")
+            }
+            for _ in 0..<generator.next(below: 5) {
+                let at = world.now - .minutes(generator.next(below: 30 * 60))
+                try connection.execute(
+                    """
+                    INSERT INTO dial_requests (lead_id, kind, rank, due_at, promised_at, state,
+                    created_at, settled_at) VALUES (\(lead.id), 'retry', 3, \(at), \(at), 'done',
+                    \(at), \(at))
+                    """
+                )
+                try connection.execute(
+                    """
+                    INSERT INTO calls (attempt_id, lead_id, request_id, kind, number, state,
+                    previous_status, created_at, heard_at, outcome)
+                    VALUES (\(Identifier.random()), \(lead.id), \(connection.lastInsertedID),
+                    'retry', \(lead.number.e164), 'ended', 'pending', \(at), \(at), 'missed')
+                    """
+                )
+            }
+        }
+        for kind in [DialKind.callback, .operator, .retry] where generator.next(below: 4) == 0 {
+            try world.promise(uuid, kind, at: world.now + .minutes(generator.next(below: 1200)))
+        }
+    }
+
+    // MARK: A partner's pause
+
+    @Test func `a partner is paused and resumed beside everybody else`() throws {
+        let paused = try post(
+            "/api/pause",
+            ["paused": true, "partner": "Acme", "reason": "Contract ended."]
+        )
+        #expect(paused.status == 200)
+        #expect(paused.body["paused"] == false)
+        let partners: JSON = [
+            [
+                "partner": "Acme", "reason": "Contract ended.",
+                "since": "2026-11-23T11:00:00+05:30", "until": nil,
+            ]
+        ]
+        #expect(paused.body["partners"] == partners)
+        #expect(try get("/api/pause")["partners"] == partners)
+        try post("/api/pause", ["paused": true])
+        try post("/api/pause", ["paused": false])
+        #expect(try get("/api/pause")["partners"] == partners)
+        try post("/api/pause", ["paused": false, "partner": "Acme"])
+        #expect(try get("/api/pause")["partners"] == [])
+        #expect(
+            try world.value("SELECT group_concat(action) FROM audit_log")
+                == "pause_partner,pause,resume,resume_partner"
+        )
+        for partner in ["", 5, true] as [JSON] {
+            let answer = try post("/api/pause", ["paused": true, "partner": partner])
+            #expect(answer.status == 422)
+            #expect(answer.body["field"] == "partner")
+        }
+    }
+
+    @Test func `the thresholds of the guard rails are shown with where they stand`() throws {
+        let shown = try get("/api/pause")
+        #expect(
+            shown["breaker"] == [
+                "failure_percent": 60, "fewest_calls": 10, "latest_calls": 20, "minutes": 60,
+                "calls": 0, "failed": 0,
+            ]
+        )
+        #expect(shown["spending"]?["limit_day"] == .null)
+        #expect(shown["test_call"] == false)
+        try world.database.write {
+            try Pause.set(because: "Failures.", by: "breaker", now: world.now, in: $0)
+        }
+        #expect(try get("/api/pause")["test_call"] == true)
+        #expect(try get("/api/pause")["by"] == "breaker")
     }
 
     // MARK: Callbacks

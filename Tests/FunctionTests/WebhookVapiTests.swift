@@ -133,10 +133,19 @@ import Testing
         let lead = try world.contact(uuid)
         #expect(lead.status.rawValue == status)
         #expect(lead.retryCount == 1)
-        let dueAt: Instant? = try world.value(
-            "SELECT due_at FROM dial_requests WHERE kind = 'retry' AND state = 'waiting'"
+        let retry = try unwrap(
+            world.database.read {
+                try $0.first(
+                    """
+                    SELECT promised_at, due_at FROM dial_requests
+                    WHERE kind = 'retry' AND state = 'waiting'
+                    """
+                )
+            }
         )
-        #expect(dueAt == world.now + .hours(1))
+        #expect(retry["promised_at"] == world.now + .hours(1))
+        let late = try retry.required("due_at", as: Instant.self) - (world.now + .hours(1))
+        #expect(late >= .zero && late < .minutes(1))
     }
 
     @Test func `the first call and three retries, then the chase is over`() throws {
@@ -259,6 +268,112 @@ import Testing
         )
         #expect(booked == (key == "result" ? 1 : 0))
     }
+
+    @Test func `a tool call that comes again gets the same answer and acts no second time`() throws
+    {
+        let (_, attempt) = try dialed()
+        let body = toolCall(attempt, "book_callback", ["when_iso": "in two hours"])
+        let first = try respond(body)
+        #expect(first.json["results"]?[0]?["result"] != nil)
+        world.move(by: .minutes(1))
+        #expect(try respond(body).json == first.json)
+        #expect(
+            try world.value("SELECT count(*) FROM dial_requests WHERE kind = 'callback'") == 1
+        )
+        #expect(try world.value("SELECT count(*) FROM journey_steps WHERE node = 'callback'") == 1)
+    }
+
+    @Test func `what was booked in the call stands, whatever the analysis says later`() throws {
+        let (_, attempt) = try dialed()
+        _ = try respond(toolCall(attempt, "book_callback", ["when_iso": "in two hours"]))
+        world.move(by: .minutes(5))
+        _ = try respond(report(attempt, wish: "in two hours"))
+        #expect(
+            try world.value("SELECT count(*) FROM dial_requests WHERE kind = 'callback'") == 1
+        )
+    }
+
+    @Test func `a time that only the analysis names is promised from the end of the call`() throws {
+        let (_, attempt) = try dialed()
+        let body = report(attempt, wish: "in two hours")
+        let ended = world.now
+        world.move(by: .minutes(10))
+        _ = try respond(body)
+        let promised: Instant? = try world.value(
+            "SELECT promised_at FROM dial_requests WHERE kind = 'callback'"
+        )
+        #expect(promised == ended + .hours(2))
+    }
+
+    @Test(arguments: [true, false])
+    func `a wish that stayed unclear in the call is a person's to arrange`(byTool: Bool) throws {
+        let (uuid, attempt) = try dialed()
+        if byTool {
+            _ = try respond(toolCall(attempt, "book_callback", ["when_iso": "tomorrow"]))
+            #expect(try world.contact(uuid).journeyState == .calling)
+        }
+        _ = try respond(report(attempt, wish: byTool ? nil : "some day"))
+        #expect(try world.contact(uuid).journeyState == .needsPerson)
+        #expect(try world.contact(uuid).status == .completed)
+        #expect(
+            try world.value(
+                "SELECT count(*) FROM journey_steps WHERE decision = 'callback_unclear'"
+            ) == 1
+        )
+    }
+
+    @Test func `who declined is left alone on every channel, also when the list comes again`()
+        throws
+    {
+        let (uuid, attempt) = try dialed()
+        try world.database.write {
+            try $0.execute(
+                """
+                INSERT INTO outbox (kind, lead_id, idempotency_key, payload, due_at, created_at)
+                SELECT 'email', id, 'k', '{}', 1, 1 FROM leads
+                """
+            )
+        }
+        _ = try respond(
+            report(attempt, reason: "customer-ended-call", spoken: true, declined: true)
+        )
+        #expect(try world.value("SELECT state FROM outbox") == "cancelled")
+        let proof = try unwrap(
+            world.database.read { try $0.first("SELECT * FROM suppressions WHERE kind = 'number'") }
+        )
+        #expect(proof["reason"] == "declined")
+        #expect(proof["words"] == "Asha wants to study in the USA.")
+        #expect(proof["lead_uuid"] == uuid)
+        let store = LeadStore(callsNewLeads: true)
+        let again = try world.database.write { connection in
+            try store.delete(uuid, now: world.now, in: connection)
+            let fields = LeadFields(
+                name: "Asha",
+                number: try unwrap(PhoneNumber(e164: "+919876543210")),
+                numberRaw: "9876543210"
+            )
+            return try unwrap(
+                try store.insert(fields, from: .list, now: world.now, in: connection)
+            )
+        }
+        #expect(try world.contact(again.uuid).journeyState == .declined)
+        let gate = try world.journey().gate
+        for channel in [ContactGate.Channel.call, .whatsapp, .email] {
+            let decision = try world.database.read { connection in
+                try gate.mayContact(
+                    unwrap(Contact.find(uuid: again.uuid, in: connection)),
+                    channel: channel,
+                    purpose: .operator,
+                    now: world.now,
+                    in: connection
+                )
+            }
+            #expect(decision == .refuse(because: .declined))
+        }
+        #expect(
+            try world.value("SELECT count(*) FROM dial_requests WHERE state = 'waiting'") == 0
+        )
+    }
 }
 
 // MARK: - Events
@@ -368,6 +483,25 @@ extension WebhookVapiTests {
             ]
         }
         return event("end-of-call-report", .object(message), call: call(attempt))
+    }
+
+    /// A conversation after which the analysis names a wish for a callback, or none.
+    func report(_ attempt: String, wish: String?) -> [UInt8] {
+        var result = JSON.Object()
+        result["success_status"] = "Potential"
+        if let wish { result["callback_time"] = .string(wish) }
+        let message: JSON = [
+            "endedReason": "customer-ended-call",
+            "startedAt": .string((world.now - .seconds(62)).iso8601),
+            "endedAt": .string(world.now.iso8601), "durationSeconds": 62,
+            "artifact": [
+                "messages": [["role": "user", "message": "Please call me again."]],
+                "structuredOutputs": [
+                    "x": ["name": "Lead qualification", "result": .object(result)]
+                ],
+            ],
+        ]
+        return event("end-of-call-report", message, call: call(attempt))
     }
 
     func conversation(_ attempt: String) -> [[UInt8]] {

@@ -15,6 +15,7 @@ final class World: Sendable {
     })
     private let known = Mutex<[String: JSON]>([:])
     private let isListable = Mutex(true)
+    private let ended = Mutex<[String]>([])
 
     /// Monday 2026-11-23, 11:00 in India.
     static let monday = Instant(milliseconds: 1_795_411_800_000)
@@ -36,6 +37,9 @@ final class World: Sendable {
 
     /// The orders that Vapi got, in order.
     var orders: [Vapi.Order] { placements.withLock { $0 } }
+
+    /// The control addresses at which Vapi was told to end a call, in order.
+    var endings: [String] { ended.withLock { $0 } }
 
     /// What Vapi answers from now on.
     func vapiAnswers(_ body: @escaping @Sendable (Vapi.Order) -> Vapi.Placement) {
@@ -66,7 +70,10 @@ final class World: Sendable {
                 guard self.isListable.withLock({ $0 }) else { throw Vapi.Unreachable("test") }
                 return self.known.withLock { Array($0.values) }
             },
-            end: { _ in }
+            end: { address throws(Vapi.Unreachable) in
+                guard self.isListable.withLock({ $0 }) else { throw Vapi.Unreachable("test") }
+                self.ended.withLock { $0.append(address) }
+            }
         )
     }
 
@@ -107,14 +114,17 @@ final class World: Sendable {
     func lead(
         _ number: String = "+919876543210",
         name: String = "Asha Rao",
-        region: String = "IN"
+        region: String = "IN",
+        partner: String? = nil,
+        email: String? = nil
     ) throws -> String {
         let uuid = Identifier.random()
         try database.write { connection in
             try connection.execute(
                 """
-                INSERT INTO leads (lead_uuid, name, number, region, created_at, last_updated_at)
-                VALUES (\(uuid), \(name), \(number), \(region), \(now), \(now))
+                INSERT INTO leads (lead_uuid, name, number, region, partner, email, created_at,
+                last_updated_at) VALUES (\(uuid), \(name), \(number), \(region), \(partner),
+                \(email), \(now), \(now))
                 """
             )
         }

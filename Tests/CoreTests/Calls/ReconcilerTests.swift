@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import Core
@@ -174,5 +175,101 @@ import Testing
         #expect(try !isNeeded())
         world.move(by: .minutes(1))
         #expect(try isNeeded())
+    }
+
+    // MARK: Calls that only one side knows
+
+    private func decisions(_ node: String) throws -> [String] {
+        try world.database.read { connection in
+            try connection.rows(
+                "SELECT decision FROM journey_steps WHERE node = \(node) ORDER BY id"
+            ).map { try $0.required("decision") }
+        }
+    }
+
+    @Test func `a call that Vapi has and we do not is noted once, on its lead's page too`() throws {
+        try world.lead()
+        for (id, number) in [("stranger", "+919876500001"), ("known", "+919876543210")] {
+            world.vapiKnows([
+                "id": .string(id), "status": "ended", "type": "outboundPhoneCall",
+                "customer": ["number": .string(number)],
+            ])
+        }
+        world.vapiKnows([
+            "id": "somebody-called-us", "status": "ended", "type": "inboundPhoneCall",
+            "customer": ["number": "+919876543210"],
+        ])
+        #expect(try reconcile().unmatched == 2)
+        #expect(try reconcile().unmatched == 0)
+        #expect(try decisions("reconcile") == ["unknown_call"])
+        #expect(
+            try world.value("SELECT count(*) FROM webhook_events WHERE state = 'unmatched'") == 2
+        )
+    }
+
+    @Test func `a call of an attempt that had been given up is told, not hidden`() throws {
+        let attempt = try orphan()
+        for minutes in [3, 1] {
+            world.move(by: .minutes(minutes))
+            _ = try reconcile()
+        }
+        #expect(try state == "not_placed")
+        world.vapiKnows(call(attempt, "in-progress"))
+        #expect(try reconcile().unmatched == 1)
+        #expect(try decisions("reconcile") == ["given_up"])
+        #expect(try state == "not_placed")
+    }
+
+    @Test func `a status that differs from Vapi's is taken over and noted`() throws {
+        let uuid = try world.lead()
+        try world.promise(uuid, .retry)
+        try Orchestrator(dialer: world.dialer()).run()
+        let attempt = try unwrap(world.orders.first).attemptID
+        world.vapiKnows(call(attempt, "in-progress"))
+        #expect(try reconcile().repaired == 1)
+        #expect(try state == "in_progress")
+        #expect(try reconcile().repaired == 0)
+        // Its end may still be reported for a while.
+        let end: JSON = [
+            "endedReason": "voicemail", "endedAt": .string(world.now.iso8601),
+        ]
+        world.vapiKnows(call(attempt, "ended", end))
+        world.move(by: .seconds(89))
+        #expect(try reconcile().repaired == 0)
+        world.move(by: .seconds(1))
+        #expect(try reconcile().repaired == 1)
+        #expect(try world.value("SELECT outcome FROM calls") == "missed")
+        #expect(try decisions("reconcile") == ["repaired", "repaired"])
+        #expect(try reconcile() == .init())
+    }
+
+    @Test func `a listing begins where the last one ended, and further back after a silence`()
+        throws
+    {
+        let asked = Mutex<[Instant]>([])
+        var vapi = world.vapi
+        vapi.calls = { since throws(Vapi.Unreachable) in
+            asked.withLock { $0.append(since) }
+            if asked.withLock({ $0.count }) == 2 { throw Vapi.Unreachable("test") }
+            return []
+        }
+        let reconciler = Reconciler(
+            database: world.database,
+            vapi: vapi,
+            journey: try world.journey(),
+            locks: try AttemptLocks(path: world.database.companion("attempts")),
+            clock: Clock { world.now }
+        )
+        let first = world.now
+        for _ in 0..<4 {
+            _ = try reconciler.run()
+            world.move(by: .minutes(10))
+        }
+        let lead = Reconciler.listingLead
+        #expect(
+            asked.withLock { $0 } == [
+                first - .days(1) - lead, first - lead, first - lead, first + .minutes(20) - lead,
+            ]
+        )
     }
 }

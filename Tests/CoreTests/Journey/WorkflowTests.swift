@@ -10,7 +10,7 @@ import Testing
     private var allFacts: [Workflow.Facts] {
         var all: [Workflow.Facts] = []
         for result in Workflow.Facts.Result.allCases {
-            for flags in 0..<8 {
+            for flags in 0..<16 {
                 for used in 0...4 {
                     all.append(
                         .init(
@@ -19,7 +19,8 @@ import Testing
                             isOptedOut: flags & 2 != 0,
                             retriesUsed: used,
                             retriesAllowed: 3,
-                            canWhatsApp: flags & 4 != 0
+                            canWhatsApp: flags & 4 != 0,
+                            hasWhatsAppFailed: flags & 8 != 0
                         )
                     )
                 }
@@ -71,6 +72,15 @@ import Testing
             .init(result: .notReached, retriesUsed: 3),
             [.checkRetry, .whatsAppFallback, .emailFallback, .end]
         ),
+        (
+            .init(
+                result: .notReached,
+                retriesUsed: 3,
+                canWhatsApp: true,
+                hasWhatsAppFailed: true
+            ),
+            [.checkRetry, .whatsAppFallback, .emailFallback, .end]
+        ),
         (.init(result: .numberBad), [.checkRetry, .emailFallback, .end]),
         (.init(result: .cancelled), [.checkRetry, .end]),
         (.init(result: .ourFault), [.checkRetry, .end]),
@@ -109,6 +119,20 @@ import Testing
     @Test func `the last interval stands for later retries`() {
         let policy = RetryPolicy(maximum: 5, intervals: [2], unit: .seconds)
         #expect(policy.delay(afterRetries: 4) == .seconds(2))
+    }
+
+    @Test func `calls that failed together do not come back together, nor much later`() {
+        for delay in [Duration.hours(1), .hours(4), .hours(24), .seconds(2)] {
+            let waits = (0..<1000).map { RetryPolicy.jitter(of: delay, key: "lead \($0)") }
+            let limit = min(delay.milliseconds / 60, 300_000)
+            #expect(waits.allSatisfy { $0 >= .zero && $0 < .milliseconds(limit) })
+            // Each tenth of the width gets its share.
+            let tenths = waits.map { $0.milliseconds * 10 / limit }
+            for tenth in 0..<10 {
+                #expect((60...140).contains(tenths.filter { $0 == tenth }.count), "\(delay)")
+            }
+            #expect(RetryPolicy.jitter(of: delay, key: "lead 1") == waits[1])
+        }
     }
 
     @Test(arguments: [
