@@ -73,7 +73,7 @@ public struct ContactGate: Sendable {
             return .refuse(because: reason)
         }
         guard channel == .call else { return .allow }
-        if try hasLiveCall(lead, connection) {
+        if try isBeingCalled(lead, connection) {
             return .hold(until: now + .minutes(1), because: .callInProgress)
         }
         let dials = try dials(of: lead, before: now, connection)
@@ -202,11 +202,15 @@ public struct ContactGate: Sendable {
         return free - (promised ?? 0)
     }
 
-    private func hasLiveCall(_ lead: Contact, _ connection: Connection) throws -> Bool {
+    /// Whether a call to the lead or its number is live, or is over and its outcome still to come:
+    /// until that is known another could be the second call for one conversation.
+    private func isBeingCalled(_ lead: Contact, _ connection: Connection) throws -> Bool {
         let found: Int? = try connection.value(
             """
             SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
-            AND (lead_id = \(lead.id) OR number = \(lead.number.e164)) LIMIT 1
+            AND (lead_id = \(lead.id) OR number = \(lead.number.e164))
+            UNION ALL SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND state = 'ended'
+            AND outcome IS NULL LIMIT 1
             """
         )
         return found != nil

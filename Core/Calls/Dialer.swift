@@ -100,8 +100,10 @@ public struct Dialer: Sendable {
         )
         switch decision {
         case .allow:
-            if let decision = try supersededCallback(request, lead, now, connection) {
-                return .settled(decision)
+            if try hasBeenSpokenTo(lead, since: request, connection) {
+                let sentence = "This person has been spoken to since the callback was promised."
+                try skip(request, lead, because: .completed, sentence, now, connection)
+                return .settled(.refuse(because: .completed))
             }
             return .attempt(try begin(request, lead, now: now, in: connection))
         case .hold(let until, let reason):
@@ -119,32 +121,22 @@ public struct Dialer: Sendable {
         return .settled(decision)
     }
 
-    /// Drops a callback when a later call has been the conversation, and holds it while nobody knows
-    /// yet whether one has.
+    /// Whether a callback is needless because a later call has already been the conversation.
     ///
     /// A call during which it was promised began before the promise.
-    private func supersededCallback(
-        _ request: DialRequests.Request,
+    private func hasBeenSpokenTo(
         _ lead: Contact,
-        _ now: Instant,
+        since request: DialRequests.Request,
         _ connection: Connection
-    ) throws -> ContactGate.Decision? {
-        guard request.kind == .callback else { return nil }
-        let later = try connection.rows(
+    ) throws -> Bool {
+        guard request.kind == .callback else { return false }
+        let found: Int? = try connection.value(
             """
-            SELECT outcome FROM calls WHERE lead_id = \(lead.id) AND state = 'ended'
-            AND (outcome IS NULL OR outcome = 'completed') AND created_at > \(request.createdAt)
+            SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND outcome = 'completed'
+            AND created_at > \(request.createdAt) LIMIT 1
             """
         )
-        if later.contains(where: { $0["outcome"] == "completed" }) {
-            let sentence = "This person has been spoken to since the callback was promised."
-            try skip(request, lead, because: .completed, sentence, now, connection)
-            return .refuse(because: .completed)
-        }
-        guard !later.isEmpty else { return nil }
-        let until = now + .seconds(30)
-        try postpone(request, lead, to: until, .callInProgress, now, connection)
-        return .hold(until: until, because: .callInProgress)
+        return found != nil
     }
 
     private func skip(

@@ -185,7 +185,7 @@ public struct BulkSchedules: Sendable {
         try connection.rows(
             """
             SELECT reason, leads FROM schedule_skips WHERE schedule_id = \(schedule)
-            ORDER BY leads DESC, reason
+            AND leads > 0 ORDER BY leads DESC, reason
             """
         ).map { (try $0.required("reason"), try $0.required("leads")) }
     }

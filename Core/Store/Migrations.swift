@@ -411,6 +411,14 @@ public enum Migrations {
             INSERT INTO schedule_skips VALUES (new.schedule_id, ifnull(new.reason, new.state), 1)
                 ON CONFLICT DO UPDATE SET leads = leads + 1;
         END;
+        CREATE TRIGGER schedule_leads_revived AFTER UPDATE OF state ON dial_requests
+        WHEN new.schedule_id IS NOT NULL AND old.state IN ('skipped', 'cancelled')
+            AND new.state NOT IN ('skipped', 'cancelled')
+            AND old.reason IS NOT 'schedule_cancelled' BEGIN
+            UPDATE schedules SET skipped = skipped - 1 WHERE id = new.schedule_id;
+            UPDATE schedule_skips SET leads = leads - 1 WHERE schedule_id = new.schedule_id
+                AND reason = ifnull(old.reason, old.state);
+        END;
         -- What waited for the pause of another partner no longer does.
         CREATE TRIGGER leads_partner_changed AFTER UPDATE OF partner ON leads
         WHEN new.partner IS NOT old.partner BEGIN

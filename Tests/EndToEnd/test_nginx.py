@@ -170,11 +170,12 @@ class Routes(NginxTest):
     def test_every_address_leads_to_its_function(self):
         uuid = "550e8400-e29b-41d4-a716-446655440000"
         table = {
-            "leads": ["/api/leads", f"/api/leads/{uuid}", f"/api/leads/{uuid}/details", f"/api/leads/{uuid}/messages", "/api/leads/export.csv"],
+            "leads": ["/api/leads", f"/api/leads/{uuid}", f"/api/leads/{uuid}/details", f"/api/leads/{uuid}/messages", "/api/leads/export.csv", "/api/opt-outs/export.csv"],
             "bulk-upload": ["/api/leads/bulk-upload", "/api/leads/bulk-upload?dry_run=true"],
             "call": [f"/api/leads/{uuid}/call", "/api/leads/bulk-call"],
             "schedule": [
-                "/api/schedule-bulk-calls", "/api/scheduled-bulk-calls", f"/api/cancel-bulk-schedule/{uuid}",
+                "/api/schedule-bulk-calls", "/api/schedule-bulk-calls?dry_run=true", "/api/scheduled-bulk-calls",
+                f"/api/pause-bulk-schedule/{uuid}", f"/api/resume-bulk-schedule/{uuid}", f"/api/cancel-bulk-schedule/{uuid}",
                 f"/api/leads/{uuid}/callback", "/api/retry-config", "/api/pause", "/api/journey",
             ],
             "analytics": ["/api/analytics/summary"],

@@ -112,7 +112,7 @@ import Testing
         world.move(by: .minutes(1))
         #expect(try run(lines: 5).held == 1)
         try world.database.write { try $0.execute("UPDATE calls SET outcome = 'missed'") }
-        world.move(by: .seconds(30))
+        world.move(by: .minutes(1))
         #expect(try run(lines: 5).placed == 1)
     }
 
