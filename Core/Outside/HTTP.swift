@@ -13,6 +13,8 @@ public struct HTTP: Sendable {
         public var timeout: Duration
         /// The longest answer taken, in bytes.
         public var limit: Int
+        /// What decides at the last moment whether the request goes out; `nil`: it does.
+        public var departure: Departure?
 
         /// Creates a request.
         public init(
@@ -21,7 +23,8 @@ public struct HTTP: Sendable {
             headers: [(name: String, value: String)] = [],
             body: [UInt8]? = nil,
             timeout: Duration = .seconds(15),
-            limit: Int = 8_388_608
+            limit: Int = 8_388_608,
+            departure: Departure? = nil
         ) {
             self.method = method
             self.address = address
@@ -29,6 +32,7 @@ public struct HTTP: Sendable {
             self.body = body
             self.timeout = timeout
             self.limit = limit
+            self.departure = departure
         }
     }
 
@@ -53,6 +57,8 @@ public struct HTTP: Sendable {
         case unreachable = "destination_unreachable"
         /// TLS failed before anything was sent.
         case insecure = "failed_tls"
+        /// Its ``HTTP/Departure`` did not let the request out.
+        case calledOff = "called_off"
         /// The time ran out; the other side may have acted.
         case timedOut = "timed_out"
         /// The connection broke; the other side may have acted.
@@ -63,7 +69,12 @@ public struct HTTP: Sendable {
         public var logDescription: String { rawValue }
 
         /// Whether the request certainly never reached the other side.
-        public var sentNothing: Bool { self == .unreachable || self == .insecure }
+        public var sentNothing: Bool {
+            switch self {
+            case .unreachable, .insecure, .calledOff: true
+            case .timedOut, .broken, .tooLarge: false
+            }
+        }
     }
 
     /// Sends a request and returns the answer.
@@ -114,7 +125,10 @@ public struct HTTP: Sendable {
             return Unmanaged<Reception>.fromOpaque(context).takeUnretainedValue()
                 .take(UnsafeRawBufferPointer(start: bytes, count: size * count))
         }
-        let code = withExtendedLifetime(reception) {
+        let door = call.departure.map { Door(of: call, departure: $0) }
+        door?.guards(handle)
+        let code = withExtendedLifetime((reception, door)) {
+            defer { door?.close() }
             guard let body = call.body else { return curl_easy_perform(handle) }
             return body.withUnsafeBytes { buffer in
                 presales_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, buffer.count)
@@ -143,6 +157,7 @@ public struct HTTP: Sendable {
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
             CURLE_SSL_CACERT_BADFILE:
             return .insecure
+        case CURLE_ABORTED_BY_CALLBACK: return .calledOff
         case CURLE_OPERATION_TIMEDOUT:
             // Nothing was sent while the connection itself was still being made.
             return number(handle, CURLINFO_REQUEST_SIZE) > 0 ? .timedOut : .unreachable

@@ -31,3 +31,15 @@ static inline CURLcode presales_curl_get_long(CURL *handle, CURLINFO info, long 
 static inline CURLcode presales_curl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
     return curl_easy_getinfo(handle, info, value);
 }
+
+// Lets a request out by permission: `ask` is called when the connection stands and nothing has been
+// sent yet, `sent` with everything that has been sent.
+static inline CURLcode presales_curl_set_departure(
+    CURL *handle, int (*ask)(void *, char *, char *, int, int),
+    int (*sent)(CURL *, curl_infotype, char *, size_t, void *), void *context) {
+    curl_easy_setopt(handle, CURLOPT_PREREQDATA, context);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, ask);
+    curl_easy_setopt(handle, CURLOPT_DEBUGDATA, context);
+    curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, sent);
+    return curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+}

@@ -62,6 +62,58 @@ import Testing
         #expect(failure(HTTP.Call("GET", address)) == .unreachable)
     }
 
+    // MARK: Departure
+
+    @Test func `a request that its departure keeps in never leaves, and is known not to have`()
+        throws
+    {
+        let server = try LocalServer(answering: "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        let call = HTTP.Call("POST", server.address, body: Array("order".utf8)) { _ in }
+        #expect(failure(call) == .calledOff)
+        #expect(HTTP.Failure.calledOff.sentNothing)
+        #expect(server.requests.isEmpty)
+    }
+
+    @Test(arguments: [0, 1, 5, 50_000])
+    func `a request leaves while its departure lets it, whatever its length`(length: Int) throws {
+        let server = try LocalServer(answering: "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        let seen = Mutex<[Int]>([])
+        let body = [UInt8](repeating: 120, count: length)
+        let call = HTTP.Call("POST", server.address, body: body) { send in
+            seen.withLock { $0.append(server.requests.count) }
+            send()
+            // It has left; the server needs a moment to read it, and nobody else sends it.
+            let deadline = ContinuousClock.now + .seconds(10)
+            while server.requests.isEmpty, ContinuousClock.now < deadline { usleep(1000) }
+            seen.withLock { $0.append(server.requests.count) }
+        }
+        #expect(try HTTP.network.send(call).status == 201)
+        #expect(seen.withLock { $0 } == [0, 1])
+        #expect(server.requests.first?.hasSuffix(String(repeating: "x", count: length)) == true)
+    }
+
+    @Test func `where there is no connection nobody is asked for a departure`() throws {
+        let address = try LocalServer(answering: "").address  // it has closed its socket again
+        let isAsked = Mutex(false)
+        let call = HTTP.Call("POST", address, body: [1]) { _ in isAsked.withLock { $0 = true } }
+        #expect(failure(call) == .unreachable)
+        #expect(isAsked.withLock { !$0 })
+    }
+
+    @Test func `a departure is over when its request is`() throws {
+        let server = try LocalServer(answering: "")
+        let isOver = Mutex(false)
+        let call = HTTP.Call("POST", server.address, body: [1]) { send in
+            send()
+            usleep(50_000)
+            isOver.withLock { $0 = true }
+        }
+        #expect(failure(call) == .broken)
+        #expect(isOver.withLock { $0 })
+    }
+
+    // MARK: Failures
+
     @Test func `a connection that breaks may have done what was asked`() throws {
         let server = try LocalServer(answering: "")
         #expect(failure(HTTP.Call("POST", server.address, body: [1])) == .broken)
