@@ -60,12 +60,15 @@ public struct ContactGate: Sendable {
     ///
     /// What can never change by waiting is named first. An operator overrides `completed`,
     /// `attempts_used_up` and `called_too_recently`. A callback was asked for by the lead: it skips
-    /// the gap, and a completed conversation (in which it was promised) does not end it.
+    /// the gap, and a completed conversation (in which it was promised) does not end it. An `attempt`
+    /// that was reserved for this very contact has its line already, and is none of the dials that
+    /// are counted.
     /// - Throws: ``Database/Unavailable``.
     public func mayContact(
         _ lead: Contact,
         channel: Channel,
         purpose: DialKind,
+        reservedAs attempt: Int64? = nil,
         now: Instant,
         in connection: Connection
     ) throws -> Decision {
@@ -73,17 +76,17 @@ public struct ContactGate: Sendable {
             return .refuse(because: reason)
         }
         guard channel == .call else { return .allow }
-        if try isBeingCalled(lead, connection) {
+        if try isBeingCalled(lead, besides: attempt, connection) {
             return .hold(until: now + .minutes(1), because: .callInProgress)
         }
-        let dials = try dials(of: lead, before: now, connection)
+        let dials = try dials(of: lead, before: now, besides: attempt, connection)
         if let decision = hold(of: lead, purpose, at: now, after: dials) { return decision }
         if let pause = try pause(of: lead, now, connection),
-            try !isTestCall(purpose, during: pause, at: now, connection)
+            try !isTestCall(purpose, attempt, during: pause, at: now, connection)
         {
             return .hold(until: pause.until, because: .paused)
         }
-        guard try freeLines(for: purpose, at: now, connection) > 0 else {
+        guard try attempt != nil || freeLines(for: purpose, at: now, connection) > 0 else {
             return .hold(until: nil, because: .noFreeLine)
         }
         return .allow
@@ -137,6 +140,7 @@ public struct ContactGate: Sendable {
     /// find out whether what the breaker stopped for has passed.
     private func isTestCall(
         _ purpose: DialKind,
+        _ attempt: Int64?,
         during pause: Pause,
         at now: Instant,
         _ connection: Connection
@@ -145,10 +149,11 @@ public struct ContactGate: Sendable {
         let underWay: Int? = try connection.value(
             """
             SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
-            AND created_at >= \(pause.since) LIMIT 1
+            AND created_at >= \(pause.since) AND id IS NOT \(attempt) LIMIT 1
             """
         )
-        return try underWay == nil && freeLines(for: purpose, at: now, connection) > 0
+        guard underWay == nil else { return false }
+        return try attempt != nil || freeLines(for: purpose, at: now, connection) > 0
     }
 
     /// Whether the window is open for a lead at a time.
@@ -204,11 +209,15 @@ public struct ContactGate: Sendable {
 
     /// Whether a call to the lead or its number is live, or is over and its outcome still to come:
     /// until that is known another could be the second call for one conversation.
-    private func isBeingCalled(_ lead: Contact, _ connection: Connection) throws -> Bool {
+    private func isBeingCalled(
+        _ lead: Contact,
+        besides attempt: Int64?,
+        _ connection: Connection
+    ) throws -> Bool {
         let found: Int? = try connection.value(
             """
             SELECT 1 FROM calls WHERE \(sql: CallState.liveCondition)
-            AND (lead_id = \(lead.id) OR number = \(lead.number.e164))
+            AND (lead_id = \(lead.id) OR number = \(lead.number.e164)) AND id IS NOT \(attempt)
             UNION ALL SELECT 1 FROM calls WHERE lead_id = \(lead.id) AND state = 'ended'
             AND outcome IS NULL LIMIT 1
             """
@@ -217,12 +226,18 @@ public struct ContactGate: Sendable {
     }
 
     /// The dials of a lead's number in the thirty days before a moment that count, newest first.
-    func dials(of lead: Contact, before now: Instant, _ connection: Connection) throws -> [Instant]
-    {
+    ///
+    /// An attempt that is reserved and has not left yet is none of them.
+    func dials(
+        of lead: Contact,
+        before now: Instant,
+        besides attempt: Int64? = nil,
+        _ connection: Connection
+    ) throws -> [Instant] {
         try connection.rows(
             """
             SELECT created_at FROM calls WHERE number = \(lead.number.e164)
-            AND created_at > \(now - .days(30)) AND counted = 1
+            AND created_at > \(now - .days(30)) AND counted = 1 AND id IS NOT \(attempt)
             AND state NOT IN ('refused', 'not_placed') ORDER BY created_at DESC
             """
         ).map { try $0.required("created_at", as: Instant.self) }

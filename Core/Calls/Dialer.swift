@@ -1,8 +1,12 @@
+import Synchronization
+
 /// Calls people: at most once for an attempt, never over the cap.
 ///
 /// 1. One transaction: the gate says yes, and the attempt is written down as `dialing`. The cap and
 ///    "one live call a lead and a number" are checked in it, across all processes.
 /// 2. `POST /call`, once, with the attempt's id, while a kernel lock shows that this process lives.
+///    The order leaves within a transaction that has asked the gate once more, so no opt-out,
+///    cancellation or pause is committed before it: an order that leaves was wanted when it left.
 /// 3. One transaction: the answer is stored.
 ///
 /// A crash, a time-out or a server error between 1 and 3 leaves `dialing` behind. Nobody but
@@ -32,6 +36,9 @@ public struct Dialer: Sendable {
         self.newAttemptID = newAttemptID
     }
 
+    /// Ends the calls with people who have opted out meanwhile.
+    var hangUps: HangUps { HangUps(database: database, vapi: vapi, clock: clock) }
+
     /// An attempt that is written down and not yet dialed.
     struct Attempt: Sendable {
         let callID: Int64
@@ -52,6 +59,8 @@ public struct Dialer: Sendable {
         case unknown(attemptID: String)
         /// The gate held or refused it.
         case notNow(ContactGate.Decision)
+        /// Its schedule was cancelled before the order left.
+        case calledOff(attemptID: String)
     }
 
     // MARK: 1. Reserve
@@ -258,6 +267,7 @@ public struct Dialer: Sendable {
     /// Dials a reserved attempt and stores what Vapi answered.
     func dial(_ attempt: Attempt) throws -> Outcome {
         defer { locks.release(attempt.callID) }
+        let calledOff = Mutex<Outcome?>(nil)
         let placement = vapi.place(
             Vapi.Order(
                 attemptID: attempt.attemptID,
@@ -266,11 +276,66 @@ public struct Dialer: Sendable {
                 name: attempt.lead.name,
                 partner: attempt.lead.partner
             )
-        )
+        ) { send in
+            // Where the database cannot be asked the order stays here, and is put back below.
+            let outcome = try? database.write { try depart(attempt, in: $0, send: send) }
+            calledOff.withLock { $0 = outcome ?? nil }
+        }
+        if let outcome = calledOff.withLock({ $0 }) { return outcome }
         let now = clock.now()
-        return try database.write { connection in
+        let outcome = try database.write { connection in
             try store(placement, of: attempt, now: now, in: connection)
         }
+        // Somebody may have opted out since the order left. What fails here the orchestrator does again.
+        if case .placed = outcome { _ = try? hangUps.run() }
+        return outcome
+    }
+
+    /// Lets the order leave, unless what was committed since the reservation forbids it.
+    ///
+    /// Nobody else can commit meanwhile, and nothing is written when it leaves: this commit cannot
+    /// fail, and costs no wait for the disk.
+    private func depart(
+        _ attempt: Attempt,
+        in connection: Connection,
+        send: () -> Void
+    ) throws -> Outcome? {
+        let now = clock.now()
+        guard try !DialRequests.isCalledOff(attempt.request.id, in: connection) else {
+            try putBack(
+                attempt,
+                as: .notPlaced,
+                until: now,
+                because: "schedule_cancelled",
+                sentence: "The schedule was cancelled before the call was placed.",
+                now: now,
+                in: connection
+            )
+            return .calledOff(attemptID: attempt.attemptID)
+        }
+        // A deleted lead is found by its id, and the gate says so.
+        guard let lead = try Contact.find(id: attempt.lead.id, in: connection) else { return nil }
+        let decision = try journey.gate.mayContact(
+            lead,
+            channel: .call,
+            purpose: attempt.request.kind,
+            reservedAs: attempt.callID,
+            now: now,
+            in: connection
+        )
+        switch decision {
+        case .allow:
+            send()
+            return nil
+        case .hold(let until, let reason):
+            // A pause holds everybody alike: the promise stays due.
+            let until = reason == .paused ? now : until ?? now + .days(1)
+            try putBack(attempt, until: until, because: reason, now: now, in: connection)
+        case .refuse(let reason):
+            try putBack(attempt, until: now, because: reason, now: now, in: connection)
+            try skip(attempt.request, lead, because: reason, reason.sentence, now, connection)
+        }
+        return .notNow(decision)
     }
 
     // MARK: 3. Store
@@ -396,6 +461,24 @@ public struct Dialer: Sendable {
             callID: attempt.callID,
             result: .numberBad,
             endedAt: now,
+            now: now,
+            in: connection
+        )
+    }
+
+    private func putBack(
+        _ attempt: Attempt,
+        until: Instant,
+        because reason: ContactGate.Reason,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        try putBack(
+            attempt,
+            as: .notPlaced,
+            until: until,
+            because: reason.rawValue,
+            sentence: "\(reason.sentence) This became known before the call was placed.",
             now: now,
             in: connection
         )

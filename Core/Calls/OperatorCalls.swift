@@ -47,8 +47,12 @@ public struct OperatorCalls: Sendable {
             else { return (.waiting, nil) }
             return (nil, attempt)
         }
-        if let attempt = reserved.1 { return .dialed(try dialer.dial(attempt)) }
-        return reserved.0 ?? .waiting
+        guard let attempt = reserved.1 else { return reserved.0 ?? .waiting }
+        switch try dialer.dial(attempt) {
+        case .notNow(.hold(let until, let reason)): return .notNow(until: until, because: reason)
+        case .notNow(.refuse(let reason)): return .notNow(until: nil, because: reason)
+        case let outcome: return .dialed(outcome)
+        }
     }
 
     /// What became of the wish to call many.

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Keeps the promises that are due, in their order, as long as lines are free.
+/// Keeps the promises that are due, in their order, as long as lines are free, and ends calls that
+/// an opt-out has made unwanted.
 public struct Orchestrator: Sendable {
     private let dialer: Dialer
 
@@ -40,7 +41,7 @@ public struct Orchestrator: Sendable {
             case .refused, .notSent: failed += 1
             case .unknown: unknown += 1
             case .notNow(.hold): held += 1
-            case .notNow: dropped += 1
+            case .notNow, .calledOff: dropped += 1
             }
         }
     }
@@ -57,8 +58,7 @@ public struct Orchestrator: Sendable {
         until deadline: @escaping @Sendable () -> Bool = { false }
     ) throws -> Counts {
         // Most runs find nothing to do and must cost next to nothing.
-        let hangUps = HangUps(database: dialer.database, vapi: dialer.vapi, clock: dialer.clock)
-        let counts = Counts(hungUp: try hangUps.run())
+        let counts = Counts(hungUp: try dialer.hangUps.run())
         try unpark()
         guard let first = try reserveNext(deadline) else { return counts }
         let state = Mutex(Shared(counts: counts, error: nil))

@@ -95,8 +95,8 @@ public struct Vapi: Sendable {
         public init(_ cause: String) { logDescription = cause }
     }
 
-    /// Places a call; takes at most 15 s.
-    public var place: @Sendable (Order) -> Placement
+    /// Places a call, unless its departure keeps it in; takes at most 15 s.
+    public var place: @Sendable (Order, @escaping HTTP.Departure) -> Placement
     /// The call of an id, or `nil` when Vapi does not know it.
     public var call: @Sendable (_ id: String) throws(Unreachable) -> JSON?
     /// All calls created at a time or later: the complete listing, however many pages it has.
@@ -112,7 +112,7 @@ public struct Vapi: Sendable {
     /// Creates a provider from closures.
     public init(
         isSimulated: Bool,
-        place: @escaping @Sendable (Order) -> Placement,
+        place: @escaping @Sendable (Order, @escaping HTTP.Departure) -> Placement,
         call: @escaping @Sendable (_ id: String) throws(Unreachable) -> JSON?,
         calls: @escaping @Sendable (_ since: Instant) throws(Unreachable) -> [JSON],
         end: @escaping @Sendable (_ controlURL: String) throws(Unreachable) -> Void,
@@ -161,10 +161,11 @@ extension Vapi {
     public init(account: Account, http: HTTP = .network) {
         self.init(
             isSimulated: Rehearsal.isLoopback(account.address),
-            place: { order in
+            place: { order, departure in
                 do throws(HTTP.Failure) {
-                    let answer = try http.send(account.post("/call", order.body(for: account)))
-                    return Placement(answer)
+                    var call = account.post("/call", order.body(for: account))
+                    call.departure = departure
+                    return Placement(try http.send(call))
                 } catch {
                     return error.sentNothing ? .notSent(error) : .unknown(cause: error.rawValue)
                 }

@@ -290,6 +290,19 @@ public enum DialRequests {
         try settle(id, as: .skipped, because: superseded, now: now, in: connection)
     }
 
+    /// Whether the schedule of a promise was cancelled.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func isCalledOff(_ id: Int64, in connection: Connection) throws -> Bool {
+        let found: Int? = try connection.value(
+            """
+            SELECT 1 FROM dial_requests WHERE id = \(id) AND schedule_id IN
+            (SELECT id FROM schedules WHERE state = 'cancelled')
+            """
+        )
+        return found != nil
+    }
+
     /// Cancels everything that is planned for a lead.
     ///
     /// - Throws: ``Database/Unavailable``.

@@ -54,7 +54,7 @@ struct Calls: Sendable {
             case .number: throw Failure(409, "number_invalid", refusal.sentence)
             default: throw Failure(502, "provider_refused", refusal.sentence)
             }
-        case .notNow:
+        case .notNow, .calledOff:
             return .json(["success": true, "status": "waiting"], status: 202)
         }
     }

@@ -13,6 +13,8 @@ final class World: Sendable {
     private let answer = Mutex<@Sendable (Vapi.Order) -> Vapi.Placement>({ order in
         .placed(callID: "vapi-\(order.attemptID)", controlURL: nil)
     })
+    private let beforeDeparture = Mutex<@Sendable (Vapi.Order) -> Void>({ _ in })
+    private let atDeparture = Mutex<@Sendable (Vapi.Order) -> Void>({ _ in })
     private let known = Mutex<[String: JSON]>([:])
     private let isListable = Mutex(true)
     private let ended = Mutex<[String]>([])
@@ -26,7 +28,8 @@ final class World: Sendable {
         time = Mutex(start)
         let path = folder + "/test.db"
         try Migrations.apply(toDatabaseAt: path)
-        database = Database(path: path)
+        // A busy machine is slow, not wrong.
+        database = Database(path: path, patience: .seconds(60))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -46,6 +49,15 @@ final class World: Sendable {
         answer.withLock { $0 = body }
     }
 
+    /// What happens while an order is on its way to the door, and while it passes it.
+    func orders(
+        beforeDeparture before: @escaping @Sendable (Vapi.Order) -> Void = { _ in },
+        atDeparture departing: @escaping @Sendable (Vapi.Order) -> Void = { _ in }
+    ) {
+        beforeDeparture.withLock { $0 = before }
+        atDeparture.withLock { $0 = departing }
+    }
+
     /// What Vapi knows of a call, for look-ups and listings.
     func vapiKnows(_ call: JSON) {
         guard let id = call["id"]?.string else { return }
@@ -58,8 +70,15 @@ final class World: Sendable {
     var vapi: Vapi {
         Vapi(
             isSimulated: true,
-            place: { order in
-                self.placements.withLock { $0.append(order) }
+            place: { order, departure in
+                self.beforeDeparture.withLock { $0 }(order)
+                var hasLeft = false
+                departure {
+                    self.atDeparture.withLock { $0 }(order)
+                    self.placements.withLock { $0.append(order) }
+                    hasLeft = true
+                }
+                guard hasLeft else { return .notSent(.calledOff) }
                 return self.answer.withLock { $0 }(order)
             },
             call: { id throws(Vapi.Unreachable) in
