@@ -27,6 +27,16 @@ import Testing
         }
     }
 
+    @Test func `an opt-out wakes the orchestrator, which ends a call under way; nothing else does`()
+        throws
+    {
+        let trigger = "\(world.folder)/call-orchestrator"
+        #expect(try post(text("Hello")).status == 200)
+        #expect(!FileManager.default.fileExists(atPath: trigger))
+        #expect(try post(text("STOP", id: "wamid.2")).status == 200)
+        #expect(FileManager.default.fileExists(atPath: trigger))
+    }
+
     @discardableResult
     private func post(_ body: [UInt8], signature: String? = nil) throws -> Response {
         let right = WhatsAppWebhooks.signature(of: body, appSecret: appSecret)
