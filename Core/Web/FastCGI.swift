@@ -229,6 +229,9 @@ private struct Parameters {
         guard let length = announced.isEmpty ? 0 : Int(announced), length >= 0 else {
             throw Failure.malformed("The request's length is not a number.")
         }
+        var body = Request.Body(length: length, read: read)
+        // nginx tells the length of chunks that it has put together, not of those that it passes on.
+        body.isOpenEnded = announced.isEmpty && self["HTTP_TRANSFER_ENCODING"] != nil
         return Request(
             method: self["REQUEST_METHOD"] ?? "GET",
             path: path,
@@ -236,7 +239,7 @@ private struct Parameters {
             headers: headers,
             remoteAddress: self["REMOTE_ADDR"] ?? "",
             id: self["REQUEST_ID"] ?? "-",
-            body: Request.Body(length: length, read: read)
+            body: body
         )
     }
 

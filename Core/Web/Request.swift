@@ -139,6 +139,8 @@ extension Request {
     public struct Body {
         /// How many bytes were announced (`Content-Length`).
         public var length: Int
+        /// Whether no length was announced (chunked): the body is as long as it comes.
+        public var isOpenEnded = false
         /// Puts the next bytes into the buffer and returns how many; 0 at the end.
         public var read: (UnsafeMutableRawBufferPointer) throws -> Int
 
@@ -168,11 +170,13 @@ extension Request {
         public func forEachChunk(_ take: ([UInt8]) throws -> Void) throws {
             var received = 0
             var chunk = [UInt8](repeating: 0, count: 65_536)
-            while received < length {
+            while isOpenEnded || received < length {
                 let count = try chunk.withUnsafeMutableBytes { buffer in
-                    try read(.init(rebasing: buffer[..<min(buffer.count, length - received)]))
+                    let room = isOpenEnded ? buffer.count : min(buffer.count, length - received)
+                    return try read(.init(rebasing: buffer[..<room]))
                 }
                 guard count > 0 else {
+                    if isOpenEnded { return }
                     throw Failure.malformed("The request ended before all of it had arrived.")
                 }
                 received += count
@@ -181,16 +185,18 @@ extension Request {
         }
 
         func all(limit: Int) throws -> [UInt8] {
-            guard length <= limit else {
-                throw Failure(
-                    413,
-                    "too_large",
-                    "The request is larger than \(limit / 1024) KB. Send less at once."
-                )
-            }
+            let tooLarge = Failure(
+                413,
+                "too_large",
+                "The request is larger than \(limit / 1024) KB. Send less at once."
+            )
+            guard length <= limit else { throw tooLarge }
             var bytes: [UInt8] = []
             bytes.reserveCapacity(length)
-            try forEachChunk { bytes += $0 }
+            try forEachChunk { chunk in
+                bytes += chunk
+                if bytes.count > limit { throw tooLarge }
+            }
             return bytes
         }
     }

@@ -88,6 +88,34 @@ import Testing
         #expect(failure?.status == 400)
     }
 
+    @Test(arguments: [0, 9, 100_000])
+    func `a body whose length nobody announced is as long as it comes`(length: Int) throws {
+        var left = length
+        var body = Request.Body(length: 0) { buffer in
+            let count = min(buffer.count, left)
+            for index in 0..<count { buffer[index] = 120 }
+            left -= count
+            return count
+        }
+        body.isOpenEnded = true
+        let bytes = try Request(method: "POST", path: "/", body: body).bytes()
+        #expect(bytes == [UInt8](repeating: 120, count: length))
+    }
+
+    @Test func `a body whose length nobody announced is read to its limit and no further`() {
+        var sent = 0
+        var body = Request.Body(length: 0) { buffer in
+            sent += buffer.count
+            return buffer.count
+        }
+        body.isOpenEnded = true
+        let failure = #expect(throws: Failure.self) {
+            try Request(method: "POST", path: "/", body: body).bytes(limit: 500_000)
+        }
+        #expect(failure?.status == 413)
+        #expect(sent < 600_000)
+    }
+
     @Test(arguments: ["", "[]", "1", "null", "{", #"{"a":1,"a":2}"#])
     func `a body that is no JSON object is refused`(text: String) {
         let request = Request(method: "POST", path: "/", body: .init(Array(text.utf8)))
