@@ -120,6 +120,67 @@ import Testing
         #expect(states.count == 1, "seed \(generator.seed)")
     }
 
+    @Test
+    func
+        `whichever of a call's events are lost, and whatever the order of the rest, it ends in the same row`()
+        throws
+    {
+        let generator = Seeded.random()
+        var states: Set<String> = []
+        for kept in 0..<32 {
+            let suite = try WebhookVapiTests()
+            let world = suite.world
+            let (_, attempt) = try suite.dialed()
+            let events = suite.conversation(attempt)
+            world.vapiKnows(suite.finished(attempt))
+            var left = (0..<5).filter { kept & 1 << $0 != 0 }
+            while !left.isEmpty {
+                let event = events[left.remove(at: generator.next(below: left.count))]
+                for _ in 0...generator.next(below: 2) {
+                    #expect(try suite.respond(event).status == 200)
+                }
+            }
+            // What nobody told is asked for.
+            for _ in 0..<3 {
+                world.move(by: .minutes(4))
+                _ = try suite.reconcile()
+            }
+            states.insert(try suite.endState())
+        }
+        #expect(states.count == 1, "seed \(generator.seed)")
+    }
+
+    @Test
+    func `events that come again after the end change nothing, not even during the next call`()
+        throws
+    {
+        let generator = Seeded.random()
+        let (uuid, attempt) = try dialed()
+        let events = conversation(attempt)
+        for event in events { _ = try respond(event) }
+        let state = try endState()
+        world.move(by: .hours(1))
+        func replay() throws {
+            for order in permutations(of: Array(0..<5)).shuffled(using: generator).prefix(20) {
+                for index in order { #expect(try respond(events[index]).status == 200) }
+            }
+        }
+        try replay()
+        #expect(try endState() == state, "seed \(generator.seed)")
+
+        let calls = OperatorCalls(dialer: try world.dialer())
+        guard case .dialed(.placed(let second, _)) = try calls.call(leadUUID: uuid) else {
+            Issue.record("not dialed")
+            return
+        }
+        _ = try respond(status(second, "ringing"))
+        let during = try everything()
+        try replay()
+        #expect(try everything() == during, "seed \(generator.seed)")
+        let live: String? = try world.value("SELECT state FROM calls ORDER BY id DESC")
+        #expect(live == "ringing")
+    }
+
     @Test(arguments: [
         ("customer-did-not-answer", "missed"), ("customer-busy", "missed"), ("voicemail", "missed"),
         ("call.in-progress.error-sip-outbound-call-failed-to-connect", "failed"),
@@ -504,6 +565,45 @@ extension WebhookVapiTests {
         return event("end-of-call-report", message, call: call(attempt))
     }
 
+    /// The call as Vapi shows it once the conversation is over.
+    func finished(_ attempt: String) -> JSON {
+        let report = report(attempt, reason: "customer-ended-call", spoken: true)
+        var call = ((try? JSON(parsing: report))?["message"]?.object) ?? .init()
+        call["call"] = nil
+        call["type"] = "outboundPhoneCall"
+        call["timestamp"] = nil
+        call["id"] = .string("call-\(attempt)")
+        call["status"] = "ended"
+        call["createdAt"] = .string(world.now.iso8601)
+        call["assistantOverrides"] = ["metadata": ["attemptId": .string(attempt)]]
+        return .object(call)
+    }
+
+    func reconcile() throws -> Reconciler.Counts {
+        try Reconciler(
+            database: world.database,
+            vapi: world.vapi,
+            journey: try world.journey(),
+            locks: try AttemptLocks(path: world.database.companion("attempts")),
+            clock: Clock { world.now }
+        ).run()
+    }
+
+    /// Every row about leads, calls and promises.
+    func everything() throws -> [[String]] {
+        try ["leads", "calls", "dial_requests", "journey_steps"].map { table in
+            try world.database.read { connection in
+                let columns: [String] = try connection.rows(
+                    "SELECT name FROM pragma_table_info(\(table))"
+                ).map { try $0.required("name") }
+                let row = columns.map { "quote(\($0))" }.joined(separator: " || ',' || ")
+                return try connection.rows(
+                    SQL(stringLiteral: "SELECT \(row) AS row FROM \(table) ORDER BY id")
+                ).map { try $0.required("row") }
+            }
+        }
+    }
+
     func conversation(_ attempt: String) -> [[UInt8]] {
         [
             status(attempt, "queued"), status(attempt, "ringing"), status(attempt, "in-progress"),
@@ -535,6 +635,14 @@ extension WebhookVapiTests {
             let states = [lead?["state"] as String?, call?["state"] as String?]
             return states.map { $0 ?? "-" }.joined() + "\(requests ?? -1) \(steps ?? -1)"
         }
+    }
+}
+
+extension Array {
+    /// In an order that the generator's seed decides.
+    func shuffled(using generator: Seeded) -> [Element] {
+        var rest = self
+        return indices.map { _ in rest.remove(at: generator.next(below: rest.count)) }
     }
 }
 
