@@ -3,8 +3,6 @@
 A number's last digit decides how the sandbox's calls to it go (Tests/Sandbox/Conversation.swift).
 """
 
-import os
-import signal
 import time
 import unittest
 
@@ -232,28 +230,6 @@ class Trouble(CallsTest):
         self.assertEqual(self.stack.post("/api/pause", {"paused": False}).status, 200)
         self.call([uuid])
         self.assertEqual(self.settled([value])[value]["call_status"], "completed")
-
-    def test_killing_functions_all_the_while_loses_and_doubles_nothing(self):
-        numbers = [number(digit, block) for block in range(10, 14) for digit in (0, 1, 2, 3)]
-        uuids = self.add(numbers)
-        self.call(uuids)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            for name in ["webhook-vapi", "call", "leads"]:
-                os.kill(self.stack.pid(name), signal.SIGKILL)
-            time.sleep(0.5)
-
-        def all_completed():
-            self.stack.advance(minutes=3)
-            self.stack.trigger("call-reconciler")
-            leads = self.stack.leads()
-            return all(leads[value]["call_status"] == "completed" for value in numbers)
-
-        eventually(all_completed, 90, every=3)
-        attempts = [line["attempt_id"] for line in self.stack.ledger("call_accepted")]
-        self.assertEqual(len(attempts), len(set(attempts)))
-        self.accepted_once(numbers)
-        self.assertLessEqual(max(line["live"] for line in self.stack.ledger()), 5)
 
     def test_a_webhook_without_the_secret_changes_nothing(self):
         for headers in [{}, {"X-Vapi-Secret": "wrong"}, {"Authorization": "Bearer wrong"}]:
