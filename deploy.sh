@@ -16,7 +16,7 @@ readonly BUILD_PACKAGES=(
     libstdc++-12-dev tzdata
 )
 readonly RUN_PACKAGES=(nginx spawn-fcgi multiwatch curl)
-readonly TEST_PACKAGES=(python3 python3-venv python3-selenium chromium chromium-driver openssl shellcheck)
+readonly TEST_PACKAGES=(python3 python3-venv python3-selenium chromium chromium-driver openssl shellcheck strace)
 readonly BENCH_PACKAGES=(python3 python3-venv wrk gcc libc6-dev)
 
 # One build serves local, test and bench: optimised, and open to @testable imports.
@@ -472,6 +472,7 @@ run_tests() {
     check "Judges: calling window" "$PYTHON" Tests/Referee/calling_window.py
     check "Judges: why calls end" "$PYTHON" Tests/Referee/ended_reasons.py
     check "Sandbox" "$PYTHON" Tests/SandboxTests/test_sandbox.py
+    check "Eight writers at once" "$BIN/store-stress" 30
     check "End to end" "$PYTHON" -m unittest discover --start-directory Tests/EndToEnd
     check "Dashboard: modules" "$PYTHON" Tests/Browser/modules_test.py
     check "Dashboard: in a browser" \
