@@ -118,7 +118,7 @@ export class Details {
                 element("div", { class: "panel__main" },
                     element("div", { class: "tabs", role: "tablist", "aria-label": "About this lead", on: { keydown: (event) => this.#moveTab(event) } }, tabs),
                     TABS.map(([id], index) => element("section", {
-                        class: "tabpanel", role: "tabpanel", id: `tabpanel-${id}`, "aria-labelledby": `tab-${id}`, data: { part: id }, hidden: index > 0,
+                        class: "tabpanel", role: "tabpanel", tabindex: "0", id: `tabpanel-${id}`, "aria-labelledby": `tab-${id}`, data: { part: id }, hidden: index > 0,
                     })))));
     }
 

@@ -67,7 +67,7 @@ class Dashboard {
     #header = new Header(this.#clock, this.#pauses, () => this.#refresh.now());
     #refresh = new Refresh({
         work: (signal) => this.#load(signal),
-        isLive: () => (this.#summary?.active_calls ?? 0) > 0 || (this.#summary?.due_requests ?? 0) > 0,
+        isLive: () => isLive(this.#summary),
         onState: (state) => this.#showState(state),
     });
 
@@ -273,6 +273,13 @@ class Dashboard {
         const { version, last_updated: updated } = await get("/api/version", { signal });
         byId("version").textContent = `Presales ${version}, ${updated}`;
     }
+}
+
+/** Whether calls are under way or about to be; a call that has ended counts until its outcome is known. */
+function isLive(summary) {
+    if (!summary) return false;
+    const { active_calls: active, due_requests: due, by_status: leads } = summary;
+    return active + due + (leads.initiated ?? 0) + (leads.answered ?? 0) > 0;
 }
 
 new Dashboard().start();

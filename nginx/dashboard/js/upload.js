@@ -1,4 +1,4 @@
-// Uploading a CSV or Excel file: choose, look at what the server made of it, import, see the result.
+// Uploading a list of leads: choose, look at what the server made of it, import, see the result.
 
 import { get, upload } from "./api.js";
 import { prepareDialog, showDialog } from "./dialog.js";
@@ -105,7 +105,7 @@ export class Upload {
             ]),
             columnsSection(answer),
             errors.length ? this.#errorsSection(file, answer) : null,
-            answer.preview?.length ? previewSection(answer.preview, good) : null,
+            answer.preview?.length ? previewSection(answer.preview, good, file) : null,
         ], this.#button("Choose another file", () => this.#choose()),
         this.#button(good ? `Import ${plural(good, "lead")}` : "Nothing to import", () => this.#import(file, good), "btn--primary"));
         const confirm = this.#foot.lastElementChild;
@@ -183,12 +183,17 @@ export class Upload {
                 element("button", { class: "btn btn--small", type: "button", id: "download-rejected", on: { click: ({ currentTarget }) => downloadRejected(file, errors, currentTarget) } },
                     icon("download"), "Download as CSV")),
             element("div", { class: "mini-table" }, element("table", {},
-                element("thead", {}, element("tr", {}, ["Line", "Column", "Problem"].map((label) => element("th", { scope: "col" }, label)))),
+                element("thead", {}, element("tr", {}, [lineLabel(file), "Column", "Problem"].map((label) => element("th", { scope: "col" }, label)))),
                 element("tbody", {}, rows))),
             hidden > 0 ? element("p", { class: "field__hint" }, `And ${formatCount(hidden)} more, all in the download.`) : null,
             answer.errors_truncated ? element("p", { class: "note", data: { tone: "warn" } }, icon("warning"), element("span", {},
                 `Only the first ${formatCount(errors.length)} problems are listed, here and in the download. So many usually have one cause: look at the columns.`)) : null);
     }
+}
+
+// What the number of a row stands beside: an editor numbers lines, a spreadsheet numbers rows.
+function lineLabel(file) {
+    return /\.xlsx$/i.test(file.name) ? "Row" : "Line";
 }
 
 // NaN when nobody answers: no number is then shown.
@@ -237,12 +242,12 @@ function columnsSection({ columns = {}, ignored_columns: ignored = [] }) {
         ignored.length ? element("p", { class: "field__hint" }, `Not used: ${sentenceList(ignored)}.`) : null);
 }
 
-function previewSection(rows, total) {
+function previewSection(rows, total, file) {
     const columns = PREVIEW_COLUMNS.filter((column) => rows.some((row) => row[column]));
     return element("section", { class: "upload__section" },
         element("h3", {}, rows.length < total ? `First ${rows.length} of ${formatCount(total)} good rows` : "Good rows"),
         element("div", { class: "mini-table mini-table--even" }, element("table", {},
-            element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Line"), columns.map((column) => element("th", { scope: "col" }, columnLabel(column))))),
+            element("thead", {}, element("tr", {}, element("th", { scope: "col" }, lineLabel(file)), columns.map((column) => element("th", { scope: "col" }, columnLabel(column))))),
             element("tbody", {}, rows.map((row) => element("tr", {}, element("td", { class: "numeric" }, String(row.line ?? "")),
                 columns.map((column) => element("td", {}, column.endsWith("number") ? formatPhone(row[column]) : row[column] ?? ""))))))));
 }
