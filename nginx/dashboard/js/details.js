@@ -9,7 +9,7 @@ import { leadPath } from "./leads.js";
 import { numberBadge } from "./table.js";
 import { parseTime } from "./time.js";
 import {
-    callWords, channelWords, decisionWords, deliveryWords, factLabel, isOnLine, kindWords, nodeWords, qualificationTone, statusWords,
+    callWords, channelWords, decisionWords, deliveryWords, factLabel, isOnLine, kindWords, nodeWords, qualificationTone, statusWords, templateWords,
 } from "./words.js";
 
 const AGENT = "Eshwari";
@@ -270,7 +270,7 @@ export class Details {
                 at: message.timestamp, kind: "message", title: channelWords(message.channel),
                 remark: isInbound(message) ? "Received" : humanize(message.status), text: message.content,
             })),
-            ...waiting.map((item) => ({ at: item.due_at, kind: "outbox", title: channelWords(item.kind), state: deliveryWords(item.state) })),
+            ...waiting.map((item) => ({ at: item.due_at, kind: "outbox", title: channelWords(item.kind), remark: templateWords(item.template), state: deliveryWords(item.state) })),
         ].sort((one, other) => (parseTime(one.at)?.epoch ?? 0) - (parseTime(other.at)?.epoch ?? 0));
         node.replaceChildren(...[
             graph ? element("figure", { class: "graph-card" }, drawJourney(graph, journey)) : null,
@@ -291,7 +291,7 @@ export class Details {
                 element("p", { class: "bubble__text" }, message.content ?? ""),
                 remark(channelWords(message.channel), isInbound(message) ? null : humanize(message.status), this.#clock.zone.format(message.timestamp))))) : null,
             waiting.length ? element("ul", { class: "outbox" }, waiting.map((item) => element("li", { class: "outbox__item" },
-                element("strong", {}, channelWords(item.kind)), pill(deliveryWords(item.state)), this.#time(item.due_at)))) : null,
+                element("strong", {}, channelWords(item.kind)), templateWords(item.template), pill(deliveryWords(item.state)), this.#time(item.due_at)))) : null,
             messages.length || waiting.length ? null : emptyNote("No messages", "WhatsApp messages and e-mails with this lead stand here."),
         ].filter(Boolean));
     }

@@ -157,7 +157,7 @@ function drawLabel({ to, via, edges }, { places, lines }, path) {
     const place = places.get(via[0] ?? to);
     const isShared = !via.length && lines.filter((line) => line.to === to).length > 1;
     const x = isShared ? place.x + (places.get(edges[0].from).x - place.x) * 0.45 : place.x;
-    const top = via.length ? place.y - 6 : place.y - NODE.height / 2 - 16;
+    const top = via.length ? place.y - 6 : place.y - NODE.height / 2 - 16 - (words.length - 1) * LINE_HEIGHT;
     return drawing("g", {}, words.map(([text, count], index) => drawing("text", {
         x, y: top + index * LINE_HEIGHT, class: count ? "graph__word graph__word--taken" : "graph__word",
     }, count > 1 ? `${text} ×${count}` : text)));

@@ -1,6 +1,6 @@
 // Planning calls for later: to many leads in batches, with a look at who will be called when.
 
-import { get, send } from "./api.js";
+import { send } from "./api.js";
 import { FormDialog, fieldError } from "./dialog.js";
 import { element, icon } from "./element.js";
 import { formatCount, formatDuration, plural } from "./format.js";
@@ -131,7 +131,6 @@ export class ScheduleForm {
         const asking = new AbortController();
         this.#asking = asking;
         try {
-            if (!await knowsPreview()) return;
             const { body } = await send("POST", `${PATH}?dry_run=true`, plan, { signal: asking.signal });
             this.#showSummary(plan, body);
             this.#showPreview(body);
@@ -166,13 +165,6 @@ export class ScheduleForm {
                 element("td", {}, time ? zone.formatBeside(time, timezone) : error ?? reasonWords(code)))))),
         leads.length > rows.length ? element("p", { class: "field__hint" }, `And ${formatCount(leads.length - rows.length)} more.`) : null);
     }
-}
-
-// A server without the preview would take the question for the plan itself, so its own description is asked first.
-let previewIsKnown = null;
-async function knowsPreview() {
-    previewIsKnown ??= JSON.stringify((await get("/api/openapi.json")).paths[PATH]).includes("dry_run");
-    return previewIsKnown;
 }
 
 function preview() {

@@ -72,7 +72,7 @@ export function nodeWords(node) {
 const GUARDS = {
     completed: "Spoken to", declined: "Declined", opted_out: "Opted out", cancelled: "Cancelled", our_fault: "Not their fault",
     needs_person: "Needs a person", number_bad: "Number is dead", retry_left: "Retry left", retries_used_up: "Retries used up",
-    whatsapp_possible: "Possible", whatsapp_impossible: "Not possible",
+    whatsapp_possible: "Possible", whatsapp_impossible: "Not possible", whatsapp_failed: "Failed",
 };
 
 /** Why a way of the journey is taken. */
@@ -82,7 +82,8 @@ export function guardWords(guard) {
 
 const DECISIONS = {
     dial: "Dialed", held: "Held back", not_called: "Not called", put_back: "Put back", unknown: "Outcome not known yet",
-    found: "Found again", callback_promised: "Promised", end: "", missed: "Nobody answered", failed: "Not connected", completed: "Spoken to",
+    found: "Found again", callback_promised: "Promised", superseded: "Another call came first", call_ended: "Call ended", opted_in: "Wants contact again",
+    unknown_call: "Call of unknown origin", end: "", missed: "Nobody answered", failed: "Not connected", completed: "Spoken to",
 };
 
 /** What was decided at a step. */
@@ -95,6 +96,13 @@ const CHANNELS = { whatsapp: "WhatsApp", email: "E-mail", call: "Call" };
 /** The name of a channel, or of what waits in the outbox. */
 export function channelWords(channel) {
     return CHANNELS[channel] ?? humanize(channel);
+}
+
+const TEMPLATES = { retry_fallback: "After calls that got no answer", lead_followup: "After the conversation" };
+
+/** What a message from the outbox is for; empty when it has no template. */
+export function templateWords(template) {
+    return template ? TEMPLATES[template] ?? humanize(template) : "";
 }
 
 const DELIVERIES = {
