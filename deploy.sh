@@ -466,6 +466,7 @@ run_tests() {
     check "Swift tests" swift test "${BUILD_FLAGS[@]}" --skip-build
     check "Python packages for the checks below" prepare_python
     check "Contracts: examples" env PY="$PYTHON" Tests/Contracts/verify/run_examples.sh
+    check "Contracts: what we say and are told" "$PYTHON" Tests/Contracts/exchanges.py
     check "Contracts: why calls end" "$PYTHON" Tests/Contracts/verify/vapi_ended_reason.py --check
     check "Contracts: the table that the code reads" "$PYTHON" Tests/Contracts/generate_ended_reasons.py --check
     check "Judges: time zones" "$PYTHON" Tests/Referee/zones.py
@@ -474,6 +475,7 @@ run_tests() {
     check "Sandbox" "$PYTHON" Tests/SandboxTests/test_sandbox.py
     check "Eight writers at once" "$BIN/store-stress" 30
     check "End to end" "$PYTHON" -m unittest discover --start-directory Tests/EndToEnd
+    check "Requests that schemathesis invents" "$PYTHON" Tests/EndToEnd/invented_requests.py 120
     check "Dashboard: modules" "$PYTHON" Tests/Browser/modules_test.py
     check "Dashboard: in a browser" \
         "$PYTHON" Tests/EndToEnd/stack.py "$PYTHON" Tests/Browser/dashboard_test.py

@@ -185,7 +185,7 @@ extension FastCGI {
 
     /// Writes an answer as a CGI response.
     static func send(_ response: Response, _ put: ([UInt8]) throws -> Void) throws {
-        var head = "Status: \(response.status)\r\n"
+        var head = "Status: \(response.status) \(response.phrase)\r\n"
         for header in response.headers {
             let isSafe = header.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
             if isSafe { head += "\(header.name): \(header.value)\r\n" }

@@ -46,6 +46,38 @@ public struct Response: Sendable {
         )
     }
 
+    /// What stands behind the status on an answer's first line.
+    ///
+    /// It says nothing that the status does not, but nginx passes it on as it is, and a line that ends
+    /// with the number is not HTTP (RFC 9112, section 4): Foundation's client refuses such an answer.
+    var phrase: String {
+        switch status {
+        case 200: "OK"
+        case 201: "Created"
+        case 202: "Accepted"
+        case 204: "No Content"
+        case 302: "Found"
+        case 303: "See Other"
+        case 304: "Not Modified"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 409: "Conflict"
+        case 412: "Precondition Failed"
+        case 413: "Content Too Large"
+        case 415: "Unsupported Media Type"
+        case 422: "Unprocessable Content"
+        case 429: "Too Many Requests"
+        case 500: "Internal Server Error"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        default: status < 400 ? "Done" : "Refused"
+        }
+    }
+
     /// Takes the body away and leaves its length, where that is known, in the header.
     mutating func removeBody() {
         if case .bytes(let bytes) = body, status != 304, status != 204 {

@@ -68,8 +68,16 @@ import Testing
         try FastCGI.send(response) { sent += $0 }
         #expect(
             String(decoding: sent, as: UTF8.self)
-                == "Status: 200\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n"
+                == "Status: 200 OK\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n"
         )
+    }
+
+    @Test(arguments: [200, 201, 302, 400, 409, 418, 422, 500, 503, 599])
+    func `an answer begins with its status and some words`(status: Int) throws {
+        var sent: [UInt8] = []
+        try FastCGI.send(Response(status: status)) { sent += $0 }
+        let line = String(decoding: sent, as: UTF8.self).prefix { $0 != "\r\n" }
+        #expect(try Regex("Status: \(status) [A-Z][A-Za-z ]+").wholeMatch(in: line) != nil)
     }
 
     @Test(arguments: [(200, true), (204, false), (304, false), (404, true)])
