@@ -154,7 +154,7 @@ class Described(unittest.TestCase):
             (b"", "import_empty"), (b"name\nAsha\n", "import_no_number_column"), (b"number,mobile\n1,2\n", "import_column_twice"),
             (b"\x89PNG\r\n\x1a\n" + bytes(40), "csv_not_text"), (b'number,name\n9876510011,"Asha\n', "csv_unterminated_quote"),
             (b"number\n987\x006510012\n", "csv_nul"), (b"number\n" + b"9" * 200_000, "csv_field_too_long"),
-            (b"number" + b"," * 5000 + b"\n", "csv_too_many_columns"),
+            (b"number" + b"," * 5000 + b"\n", "csv_too_many_columns"), (b"PK\x03\x04" + bytes(60), "workbook_damaged"),
         ]:
             self.assertEqual(send(422, damaged)["code"], code)
         self.assertEqual(send(422, b"number\n", name="list")["code"], "unknown_field")

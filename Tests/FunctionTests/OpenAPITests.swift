@@ -95,6 +95,21 @@ import Testing
         )
     }
 
+    @Test func `every word for a file that cannot be read is described`() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Core/Leads")
+        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+        var words: Set<String> = []
+        for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            let found = text.matches(of: /case .+: "((?:csv|import|workbook)_[a-z_]+)"/)
+            words.formUnion(found.map { String($0.output.1) })
+        }
+        let schema = description["components"]?["schemas"]?["UploadError"]
+        let described = schema?["properties"]?["code"]?["enum"]?.array?.compactMap(\.string)
+        #expect(words.count > 10 && words == Set(described ?? []))
+    }
+
     @Test func `changes by people need our own page, and webhooks their sender's proof`() throws {
         let machines = routes.filter { $0.audience == .machine && $0.method == "POST" }
         let proven = try operations().filter { $0.operation["security"]?.array?.isEmpty == false }
