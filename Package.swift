@@ -90,6 +90,10 @@ let package = Package(
         .target(name: "World", dependencies: ["Core"], path: "Tests/World"),
         .testTarget(name: "CoreTests", dependencies: ["Core", "World"]),
         .testTarget(
+            name: "JourneyTests",
+            dependencies: ["Core", "World", "sandbox", "webhook-vapi"]
+        ),
+        .testTarget(
             name: "FunctionTests",
             dependencies: ["Core", "World"] + (functions + timers).map { .target(name: $0) }
         ),

@@ -101,9 +101,10 @@ public struct CallEvents: Sendable {
     ) throws -> Effect {
         guard let call = try find(report.identity, in: connection) else { return .unmatched }
         // Refused and not-placed attempts are settled: Vapi itself said that there is no call.
-        guard !call.hasOutcome, call.state.isLive || call.state == .ended,
+        guard call.state.isLive || call.state == .ended,
             let before = try Contact.find(id: call.leadID, in: connection)
         else { return .none }
+        guard !call.hasOutcome else { return try learnLate(report, call, before, now, connection) }
         let endedAt = report.endedAt ?? call.endedAt ?? now
         let verdict = Verdict(report)
         try store(report, verdict, endedAt, of: call, before, now, connection)
@@ -114,6 +115,44 @@ public struct CallEvents: Sendable {
             try finish(call, before, report, verdict, endedAt, now, connection)
         }
         return call.state.isLive ? .freedLine : .changed
+    }
+
+    /// Takes in what was said in a call whose outcome was set by a look-up, before Vapi had analysed it.
+    ///
+    /// The outcome stands. But who declined has declined, and a callback that was wished for is wished
+    /// for, however late it is learned.
+    private func learnLate(
+        _ report: VapiMessage.CallReport,
+        _ call: CallStore.Stored,
+        _ before: Contact,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws -> Effect {
+        guard !call.isAnalysed, let qualification = report.qualification else { return .none }
+        try connection.execute(
+            """
+            UPDATE calls SET reported_at = \(now), summary = ifnull(\(report.summary), summary),
+            recording_url = ifnull(\(report.recordingURL), recording_url),
+            transcript = ifnull(\(Transcript(report, leadName: before.name).json?.text), transcript),
+            success_status = \(qualification.status?.rawValue),
+            structured_data = \(qualification.data.text) WHERE id = \(call.id)
+            """
+        )
+        try learn(report, of: call, before, at: call.endedAt ?? now, now, connection)
+        if qualification.declined {
+            guard before.declinedAt == nil else { return .changed }
+            try journey.declined(before, callID: call.id, now: now, in: connection)
+        } else if let lead = try Contact.find(id: call.leadID, in: connection) {
+            try journey.conversationEnded(
+                lead,
+                wish: qualification.callbackTime,
+                callID: call.id,
+                endedAt: call.endedAt ?? now,
+                now: now,
+                in: connection
+            )
+        }
+        return .changed
     }
 
     /// What a report means for the attempt.
@@ -220,7 +259,6 @@ public struct CallEvents: Sendable {
         _ now: Instant,
         _ connection: Connection
     ) throws {
-        let qualification = report.qualification
         let hadCompleted = call.previousStatus == .completed
         let status: LeadStatus =
             switch verdict.outcome {
@@ -228,35 +266,16 @@ public struct CallEvents: Sendable {
             case .missed: hadCompleted ? .completed : .missed
             case .failed: hadCompleted ? .completed : .failed
             }
-        let transcript = Transcript(report, leadName: before.name)
-        let isDeclined = qualification?.declined == true
         try connection.execute(
             """
-            UPDATE leads SET call_status = \(status), last_updated_at = \(now),
+            UPDATE leads SET call_status = \(status),
             call_duration = \(report.duration.map { Int(($0.milliseconds + 500) / 1000) }),
-            recording_url = ifnull(\(report.recordingURL), recording_url),
-            summary = ifnull(\(report.summary), summary),
-            success_status = ifnull(\(qualification?.status?.rawValue), success_status),
-            structured_data = ifnull(\(qualification?.data.text), structured_data),
-            country = ifnull(\(qualification?.country), country),
-            university = ifnull(\(qualification?.university), university),
-            intake = ifnull(\(qualification?.intake), intake),
-            visa_status = ifnull(\(qualification?.visaStatus), visa_status),
-            budget = ifnull(\(qualification?.budget), budget),
-            transcript = ifnull(\(transcript.text), transcript),
-            analysis_received_at = CASE WHEN \(qualification != nil || report.summary != nil)
-                THEN \(now) ELSE analysis_received_at END,
             number_invalid = CASE WHEN \(verdict.result == .numberBad) THEN 1
-                ELSE number_invalid END,
-            declined_at = CASE WHEN \(isDeclined) THEN ifnull(declined_at, \(endedAt))
-                ELSE declined_at END
-            WHERE id = \(call.leadID)
+                ELSE number_invalid END WHERE id = \(call.leadID)
             """
         )
+        try learn(report, of: call, before, at: endedAt, now, connection)
         guard let lead = try Contact.find(id: call.leadID, in: connection) else { return }
-        if isDeclined {
-            try Suppressions.decline(lead, words: report.summary, at: endedAt, in: connection)
-        }
         try JourneyLog.add(
             call.leadID,
             callID: call.id,
@@ -276,15 +295,51 @@ public struct CallEvents: Sendable {
             now: now,
             in: connection
         )
-        guard !isDeclined else { return }
+        guard report.qualification?.declined != true else { return }
         try journey.conversationEnded(
             lead,
-            wish: qualification?.callbackTime,
+            wish: report.qualification?.callbackTime,
             callID: call.id,
             endedAt: endedAt,
             now: now,
             in: connection
         )
+    }
+
+    /// Takes what was said in a call over to the lead.
+    private func learn(
+        _ report: VapiMessage.CallReport,
+        of call: CallStore.Stored,
+        _ before: Contact,
+        at endedAt: Instant,
+        _ now: Instant,
+        _ connection: Connection
+    ) throws {
+        let qualification = report.qualification
+        let transcript = Transcript(report, leadName: before.name)
+        try connection.execute(
+            """
+            UPDATE leads SET last_updated_at = \(now),
+            recording_url = ifnull(\(report.recordingURL), recording_url),
+            summary = ifnull(\(report.summary), summary),
+            success_status = ifnull(\(qualification?.status?.rawValue), success_status),
+            structured_data = ifnull(\(qualification?.data.text), structured_data),
+            country = ifnull(\(qualification?.country), country),
+            university = ifnull(\(qualification?.university), university),
+            intake = ifnull(\(qualification?.intake), intake),
+            visa_status = ifnull(\(qualification?.visaStatus), visa_status),
+            budget = ifnull(\(qualification?.budget), budget),
+            transcript = ifnull(\(transcript.text), transcript),
+            analysis_received_at = CASE WHEN \(qualification != nil || report.summary != nil)
+                THEN \(now) ELSE analysis_received_at END,
+            declined_at = CASE WHEN \(qualification?.declined == true)
+                THEN ifnull(declined_at, \(endedAt)) ELSE declined_at END
+            WHERE id = \(call.leadID)
+            """
+        )
+        if qualification?.declined == true {
+            try Suppressions.decline(before, words: report.summary, at: endedAt, in: connection)
+        }
     }
 
     // MARK: Both

@@ -13,6 +13,9 @@ enum CallStore {
         let endedAt: Instant?
         let hasOutcome: Bool
         let previousStatus: LeadStatus
+        let previousJourneyState: JourneyState
+        /// Whether it is known what was said.
+        let isAnalysed: Bool
         let absentAt: Instant?
 
         init(row: Row) throws {
@@ -27,13 +30,16 @@ enum CallStore {
             endedAt = row["ended_at"]
             hasOutcome = (row["outcome"] as String?) != nil
             previousStatus = try row.required("previous_status")
+            previousJourneyState = try row.required("previous_journey_state")
+            isAnalysed = try row.required("is_analysed")
             absentAt = row["absent_at"]
         }
     }
 
     static let columns: SQL = """
         SELECT id, attempt_id, lead_id, request_id, kind, state, vapi_call_id, created_at, ended_at,
-        outcome, previous_status, absent_at FROM calls
+        outcome, previous_status, previous_journey_state, absent_at,
+        structured_data IS NOT NULL AS is_analysed FROM calls
         """
 
     static func find(id: Int64, in connection: Connection) throws -> Stored? {
@@ -105,7 +111,9 @@ enum CallStore {
         )
     }
 
-    /// Gives the lead its status from before the attempt back and makes the promise due again.
+    /// Makes everything as it was before the attempt, and the promise due again.
+    ///
+    /// Who may not be called any more by now gets no call promised.
     static func restore(
         _ call: Stored,
         until: Instant,
@@ -120,18 +128,35 @@ enum CallStore {
             WHERE id = \(call.requestID) AND state = 'done'
             """
         )
-        try DialRequests.postpone(
-            call.requestID,
-            to: until,
-            because: cause,
-            now: now,
-            in: connection
-        )
+        if let reason = try Contact.find(id: call.leadID, in: connection)?.closedBecause {
+            try DialRequests.settle(
+                call.requestID,
+                as: .cancelled,
+                because: reason.rawValue,
+                now: now,
+                in: connection
+            )
+        } else {
+            try DialRequests.revive(
+                supersededAt: call.createdAt,
+                of: call.leadID,
+                in: connection
+            )
+            try DialRequests.postpone(
+                call.requestID,
+                to: until,
+                because: cause,
+                now: now,
+                in: connection
+            )
+        }
         try connection.execute(
             """
             UPDATE leads SET call_status = \(call.previousStatus), last_updated_at = \(now),
-            next_retry_time = CASE WHEN \(call.kind) = 'retry' THEN \(until) END,
-            journey_state = CASE journey_state WHEN 'calling' THEN 'waiting' ELSE journey_state END
+            next_retry_time = (SELECT due_at FROM dial_requests WHERE lead_id = \(call.leadID)
+                AND kind = 'retry' AND state = 'waiting'),
+            journey_state = CASE journey_state WHEN 'calling' THEN \(call.previousJourneyState)
+                ELSE journey_state END
             WHERE id = \(call.leadID)
             """
         )

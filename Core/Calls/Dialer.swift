@@ -163,7 +163,15 @@ public struct Dialer: Sendable {
             now: now,
             in: connection
         )
-        try connection.execute("UPDATE leads SET next_retry_time = NULL WHERE id = \(lead.id)")
+        // Nobody is forgotten: who waited for this very call is a person's business now.
+        try connection.execute(
+            """
+            UPDATE leads SET next_retry_time = NULL, journey_state = CASE
+            WHEN journey_state = \(JourneyState.waiting) AND NOT EXISTS (SELECT 1 FROM
+            dial_requests WHERE lead_id = \(lead.id) AND state = 'waiting')
+            THEN \(JourneyState.needsPerson) ELSE journey_state END WHERE id = \(lead.id)
+            """
+        )
         try JourneyLog.add(
             lead.id,
             node: Workflow.Node.initiateCall.rawValue,
@@ -216,9 +224,10 @@ public struct Dialer: Sendable {
         try connection.execute(
             """
             INSERT INTO calls (attempt_id, lead_id, request_id, kind, number, state,
-            previous_status, created_at, heard_at)
+            previous_status, previous_journey_state, created_at, heard_at)
             VALUES (\(attemptID), \(lead.id), \(request.id), \(request.kind),
-            \(lead.number.e164), \(CallState.dialing), \(lead.status), \(now), \(now))
+            \(lead.number.e164), \(CallState.dialing), \(lead.status), \(lead.journeyState),
+            \(now), \(now))
             """
         )
         let callID = connection.lastInsertedID

@@ -182,7 +182,17 @@ public struct Reconciler: Sendable {
     ) throws -> Bool {
         switch state {
         case .ended(let report):
-            return try events.apply(report, now: now, in: connection) != .none
+            guard let endedAt = report.endedAt, now - endedAt < Reconciler.reportTime else {
+                return try events.apply(report, now: now, in: connection) != .none
+            }
+            // Its report, which alone tells what was said, has its time to come.
+            let end = VapiMessage.StatusUpdate(
+                identity: report.identity,
+                status: "ended",
+                endedReason: report.endedReason,
+                timestamp: endedAt
+            )
+            return try events.apply(end, now: now, in: connection) != .none
         case .live(let update):
             return try events.apply(update, now: now, in: connection) == .changed
         }

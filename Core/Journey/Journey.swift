@@ -75,7 +75,7 @@ public struct Journey: Sendable {
         let facts = Workflow.Facts(
             result: result,
             isDeclined: lead.declinedAt != nil,
-            isOptedOut: lead.optedOutAt != nil,
+            isOptedOut: lead.optedOutAt != nil || lead.isDeleted,
             retriesUsed: lead.retryCount,
             retriesAllowed: policy.maximum,
             canWhatsApp: channels.whatsApp && !lead.isNumberInvalid
@@ -190,7 +190,9 @@ public struct Journey: Sendable {
     ) throws -> String {
         switch (edge.from, edge.when) {
         case (.checkRetry, .optedOut):
-            return "This person asked not to be contacted, so nothing more is planned."
+            return lead.isDeleted
+                ? "The lead has been deleted, so nothing more is planned."
+                : "This person asked not to be contacted, so nothing more is planned."
         case (.checkRetry, .declined):
             try settle(lead, .declined, because: .declined, now, connection)
             return "This person declined, so nothing more is planned."
@@ -295,6 +297,26 @@ public struct Journey: Sendable {
             in: connection
         )
         try move(lead, to: state, now, connection)
+    }
+
+    /// Ends the chase of a person of whom it is learned late that they declined.
+    func declined(
+        _ lead: Contact,
+        callID: Int64,
+        now: Instant,
+        in connection: Connection
+    ) throws {
+        guard !lead.isDeleted, lead.optedOutAt == nil else { return }
+        try settle(lead, .declined, because: .declined, now, connection)
+        try JourneyLog.add(
+            lead.id,
+            callID: callID,
+            node: Workflow.Node.checkRetry.rawValue,
+            decision: Workflow.Guard.declined.rawValue,
+            reason: "This person declined, so nothing more is planned.",
+            at: now,
+            in: connection
+        )
     }
 
     private func move(

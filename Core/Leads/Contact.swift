@@ -29,6 +29,13 @@ public struct Contact: Sendable {
         return zones.count == 1 ? zones[0] : nil
     }
 
+    /// Why nothing at all may be planned for this person any more, if so.
+    var closedBecause: ContactGate.Reason? {
+        if isDeleted { return .deleted }
+        if optedOutAt != nil { return .optedOut }
+        return declinedAt == nil ? nil : .declined
+    }
+
     private static let columns: SQL = """
         SELECT id, lead_uuid, name, number, region, email, whatsapp_number, whatsapp_user_id,
         partner, timezone,

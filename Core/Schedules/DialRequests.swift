@@ -238,6 +238,26 @@ public enum DialRequests {
         return connection.changes
     }
 
+    /// Makes the promises wait again that an attempt had made needless, which came to nothing.
+    ///
+    /// One that was given anew, or whose schedule was cancelled, in the meantime stays as it is.
+    ///
+    /// - Throws: ``Database/Unavailable``.
+    static func revive(
+        supersededAt instant: Instant,
+        of leadID: Int64,
+        in connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            UPDATE OR IGNORE dial_requests SET state = 'waiting', reason = NULL, settled_at = NULL
+            WHERE lead_id = \(leadID) AND state = 'skipped' AND reason = 'superseded'
+            AND settled_at = \(instant) AND ifnull(schedule_id, 0) NOT IN
+            (SELECT id FROM schedules WHERE state = 'cancelled')
+            """
+        )
+    }
+
     /// Settles a promise for good.
     ///
     /// - Throws: ``Database/Unavailable``.

@@ -215,7 +215,9 @@ public enum Migrations {
             number TEXT NOT NULL,
             state TEXT NOT NULL CHECK (state IN ('dialing', 'queued', 'ringing', 'in_progress',
                 'ended', 'refused', 'not_placed')),
+            -- Where the lead was before, for an attempt that is put back.
             previous_status TEXT NOT NULL,
+            previous_journey_state TEXT NOT NULL DEFAULT 'new',
             vapi_call_id TEXT UNIQUE,
             control_url TEXT,
             created_at INTEGER NOT NULL,

@@ -22,8 +22,13 @@ final class World: Sendable {
     /// Monday 2026-11-23, 11:00 in India.
     static let monday = Instant(milliseconds: 1_795_411_800_000)
 
-    init(at start: Instant = World.monday) throws {
-        folder = NSTemporaryDirectory() + "presales-" + Identifier.random()
+    /// Where files live in memory, for tests of many commits that are not about the disk.
+    static let memory =
+        FileManager.default.isWritableFile(atPath: "/dev/shm")
+        ? "/dev/shm/" : NSTemporaryDirectory()
+
+    init(at start: Instant = World.monday, in place: String = NSTemporaryDirectory()) throws {
+        folder = place + "presales-" + Identifier.random()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         time = Mutex(start)
         let path = folder + "/test.db"

@@ -1,0 +1,197 @@
+import Testing
+
+@testable import Core
+@testable import World
+
+/// What random histories found wrong once, told one by one.
+@Suite struct CallEventsTests {
+    let world: World
+
+    init() throws { world = try World(in: World.memory) }
+
+    // MARK: Put back
+
+    @Test func `an attempt that is put back brings back what it had made needless`() throws {
+        let uuid = try world.lead()
+        try world.promise(uuid, .retry, at: world.now + .hours(1))
+        try world.promise(uuid, .operator)
+        world.vapiAnswers { _ in .refused(.init(kind: .rate, status: 429)) }
+        try Orchestrator(dialer: world.dialer()).run()
+        #expect(try waiting == ["operator", "retry"])
+        let lead = try world.contact(uuid)
+        #expect(lead.status == .pending)
+        #expect(lead.journeyState == .new)
+    }
+
+    @Test func `who opts out while being dialed gets no call promised when it is put back`() throws
+    {
+        let uuid = try world.lead()
+        try world.promise(uuid, .retry)
+        let world = world
+        world.vapiAnswers { _ in
+            try? world.database.write { connection in
+                guard let lead = try Contact.find(uuid: uuid, in: connection) else { return }
+                try Suppressions.optOut(
+                    lead,
+                    channel: .whatsapp,
+                    words: "STOP",
+                    now: world.now,
+                    in: connection
+                )
+            }
+            return .notSent(.unreachable)
+        }
+        try Orchestrator(dialer: world.dialer()).run()
+        #expect(try waiting == [])
+        #expect(try world.contact(uuid).journeyState == .optedOut)
+    }
+
+    @Test func `who waited for a call that must not be made is left to a person`() throws {
+        let uuid = try world.lead("+12125550123", region: "US")
+        try world.promise(uuid, .new)
+        try world.database.write {
+            try $0.execute("UPDATE leads SET journey_state = 'waiting'")
+        }
+        #expect(try Orchestrator(dialer: world.dialer()).run().dropped == 1)
+        #expect(try world.contact(uuid).journeyState == .needsPerson)
+    }
+
+    // MARK: Between the end and the report
+
+    @Test func `until the outcome of a call is known the person is not called again`() throws {
+        let (uuid, attempt) = try dialed()
+        try apply(["type": "status-update", "status": "ended"], attempt)
+        world.move(by: .hours(1))
+        try world.promise(uuid, .operator)
+        #expect(try Orchestrator(dialer: world.dialer()).run().held == 1)
+        try apply(["type": "end-of-call-report", "endedReason": "customer-busy"], attempt)
+        world.move(by: .minutes(1))
+        #expect(try Orchestrator(dialer: world.dialer()).run().placed == 1)
+    }
+
+    @Test func `a look-up just after the end leaves the outcome to the report`() throws {
+        let (uuid, attempt) = try dialed()
+        world.move(by: .minutes(4))
+        know(attempt, endedAt: world.now - .seconds(1))
+        try reconcile()
+        #expect(try world.value("SELECT state FROM calls") == "ended")
+        #expect(try world.value("SELECT outcome FROM calls") == String?.none)
+        try apply(report(declined: true), attempt)
+        #expect(try world.contact(uuid).journeyState == .declined)
+    }
+
+    @Test func `what was said counts although the report comes after the look-up`() throws {
+        let (uuid, attempt) = try dialed()
+        try world.promise(uuid, .callback, at: world.now + .hours(3))
+        world.move(by: .minutes(4))
+        know(attempt, endedAt: world.now - .minutes(2))
+        try reconcile()
+        #expect(try world.contact(uuid).journeyState == .completed)
+        try apply(report(declined: true), attempt)
+        let lead = try world.contact(uuid)
+        #expect(lead.declinedAt != nil)
+        #expect(lead.journeyState == .declined)
+        #expect(lead.status == .completed)
+        #expect(try waiting == [])
+        #expect(try world.value("SELECT success_status FROM leads") == "Not Qualified")
+    }
+
+    // MARK: After the call
+
+    @Test func `nothing is planned for a lead that was deleted during the call`() throws {
+        let (uuid, attempt) = try dialed(channels: .init(whatsApp: true, email: true))
+        try world.database.write {
+            try LeadStore(callsNewLeads: false).delete(uuid, now: world.now, in: $0)
+        }
+        try apply(["type": "end-of-call-report", "endedReason": "customer-busy"], attempt)
+        #expect(try world.value("SELECT outcome FROM calls") == "missed")
+        #expect(try waiting == [])
+        #expect(try world.value("SELECT count(*) FROM outbox") == 0)
+    }
+
+    @Test func `a missed call after a conversation brings no second message`() throws {
+        let channels = Journey.Channels(whatsApp: true, email: false)
+        let (uuid, attempt) = try dialed(channels: channels)
+        try apply(report(declined: false), attempt, channels: channels)
+        world.move(by: .hours(1))
+        try world.promise(uuid, .operator)
+        try Orchestrator(dialer: world.dialer()).run()
+        let second = try unwrap(world.orders.last?.attemptID)
+        try apply(
+            ["type": "end-of-call-report", "endedReason": "customer-busy"],
+            second,
+            channels: channels
+        )
+        #expect(try world.contact(uuid).status == .completed)
+        #expect(try world.value("SELECT count(*) FROM outbox") == 1)
+    }
+
+    // MARK: Parts
+
+    private var waiting: [String] {
+        get throws {
+            try world.database.read {
+                try $0.rows("SELECT kind FROM dial_requests WHERE state = 'waiting' ORDER BY kind")
+                    .map { try $0.required("kind") }
+            }
+        }
+    }
+
+    private func dialed(
+        channels: Journey.Channels = .init(whatsApp: false, email: false)
+    ) throws -> (uuid: String, attempt: String) {
+        let uuid = try world.lead()
+        try world.promise(uuid, .schedule)
+        try Orchestrator(dialer: world.dialer(journey: world.journey(channels: channels))).run()
+        return (uuid, try unwrap(world.orders.last?.attemptID))
+    }
+
+    private func report(declined: Bool) -> JSON {
+        [
+            "type": "end-of-call-report", "endedReason": "assistant-ended-call",
+            "artifact": ["messages": [["role": "user", "message": "Hello."]]],
+            "analysis": [
+                "structuredData": [
+                    "success_status": "Not Qualified", "declined": .bool(declined),
+                ]
+            ],
+        ]
+    }
+
+    private func apply(
+        _ message: JSON,
+        _ attempt: String,
+        channels: Journey.Channels = .init(whatsApp: true, email: true)
+    ) throws {
+        var fields = try unwrap(message.object)
+        fields["timestamp"] = .integer(world.now.milliseconds)
+        fields["call"] = [
+            "id": .string("vapi-\(attempt)"),
+            "assistantOverrides": ["metadata": ["attemptId": .string(attempt)]],
+        ]
+        let body: JSON = ["message": .object(fields)]
+        _ = try VapiWebhooks(
+            database: world.database,
+            journey: world.journey(channels: channels)
+        ).receive(unwrap(VapiMessage(body)), body: body.encoded(), now: world.now)
+    }
+
+    /// What Vapi knows of a call before it has analysed it.
+    private func know(_ attempt: String, endedAt: Instant) {
+        world.vapiKnows([
+            "id": .string("vapi-\(attempt)"), "status": "ended",
+            "endedReason": "assistant-ended-call", "endedAt": .string(endedAt.iso8601),
+            "createdAt": .string(world.now.iso8601),
+        ])
+    }
+
+    private func reconcile() throws {
+        _ = try Reconciler(
+            database: world.database,
+            vapi: world.vapi,
+            journey: world.journey(),
+            locks: AttemptLocks(path: world.database.companion("attempts")),
+            clock: Clock { [world] in world.now }
+        ).run()
+    }
+}
