@@ -120,6 +120,7 @@ final class History {
         while world.now < latest {
             try resume()
             for _ in 0..<4 {
+                world.move(by: .milliseconds(1))
                 for index in telephone.calls.indices { telephone.advance(index, now: world.now) }
                 while !telephone.messages.isEmpty { try deliver(telephone.messages.count - 1) }
                 try check()
@@ -309,6 +310,7 @@ final class History {
         let open = telephone.calls.indices.filter { !telephone.calls[$0].isAnalysed }
         guard !open.isEmpty else { return }
         let index = open[random.next(below: open.count)]
+        world.move(by: .milliseconds(1))  // nothing about a call is over in no time
         telephone.advance(index, now: world.now)
         account.append(
             "call \(telephone.calls[index].attemptID) is \(telephone.calls[index].status)"
