@@ -251,7 +251,7 @@ public enum DialRequests {
         try connection.execute(
             """
             UPDATE OR IGNORE dial_requests SET state = 'waiting', reason = NULL, settled_at = NULL
-            WHERE lead_id = \(leadID) AND state = 'skipped' AND reason = 'superseded'
+            WHERE lead_id = \(leadID) AND state = 'skipped' AND reason = \(superseded)
             AND settled_at = \(instant) AND ifnull(schedule_id, 0) NOT IN
             (SELECT id FROM schedules WHERE state = 'cancelled')
             """

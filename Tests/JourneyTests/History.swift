@@ -295,7 +295,7 @@ final class History {
             }
             return
         }
-        let promise = rules.promise(lead, .operator, due: now...now, promisedFor: now)
+        let promise = rules.promise(lead, .operator, due: now...now, promisedFor: now, at: now)
         switch (result, rules.keep(promise, at: now)) {
         case (.waiting, nil): break
         case (.dialed(.placed), let call?): answered(call, nil)
@@ -401,12 +401,19 @@ final class History {
             )
             let answer = try receive(body).answer
             let hours = Openings.of(rules.leads[lead].place, isPromised: true)
-            let isBooked = time > now && !rules.leads[lead].isClosed && hours.isOpen(at: time)
+            let isBooked =
+                time > now && hours.isOpen(at: time)
+                && !rules.mustNotCall(rules.leads[lead], .callback)
             let isSaid = answer["results"]?.array?.first?["result"]?.string != nil
             guard isSaid == isBooked else {
                 throw Difference(description: "a callback for \(time): \(answer.text)")
             }
-            if isBooked { rules.promise(lead, .callback, due: time...time, promisedFor: time) }
+            if isBooked {
+                rules.promise(lead, .callback, due: time...time, promisedFor: time, at: now)
+                rules.calls[number].hasBooked = true
+            } else if !rules.mustNotCall(rules.leads[lead], .callback) {
+                rules.calls[number].hasAskedInVain = true
+            }
         }
     }
 
@@ -454,6 +461,35 @@ final class History {
                 rules.calls[number].absentAt = now
             }
         }
+        try compare(known, except: stuck, failing, oldestStuck: stuck.first)
+    }
+
+    /// What Vapi lists since the last time is held against what we know.
+    private func compare(
+        _ known: [Telephone.Call],
+        except stuck: [Int],
+        _ failing: Set<String>,
+        oldestStuck: Int?
+    ) throws {
+        let now = world.now
+        let from = max(rules.comparedAt ?? now - .days(1), now - .days(3))
+        let oldest = min(from, oldestStuck.map { rules.calls[$0].createdAt } ?? now) - .minutes(5)
+        rules.comparedAt = now
+        for call in known where call.createdAt >= oldest && !call.isDeleted {
+            guard let number = try callNumber(call.attemptID), !stuck.contains(number) else {
+                continue
+            }
+            let ours = rules.calls[number]
+            if call.status == "ended" {
+                let end = call.endedAt ?? now
+                guard ours.state.isLive || ours.state == .ended, ours.outcome == nil,
+                    end <= now - .seconds(90), !failing.contains(call.id)
+                else { continue }
+                lookedUp(number, call)
+            } else if ours.state.isLive {
+                lookedUp(number, call)
+            }
+        }
     }
 
     /// What Vapi knows of a call comes into the books; nil when it knows nothing any more.
@@ -489,16 +525,17 @@ final class History {
         let hasEmail = random.next(below: 2) == 0
         let uuid = Identifier.random()
         let now = world.now
-        let isOptedOut = rules.suppressed.contains(number)
+        let isDeclined = rules.declined.contains(number)
+        let isOptedOut = rules.suppressed.contains(number) && !isDeclined
+        let state: JourneyState = isOptedOut ? .optedOut : isDeclined ? .declined : .new
         try world.database.write { connection in
             try connection.execute(
                 """
                 INSERT INTO leads (lead_uuid, name, number, region, timezone, consent_at, email,
-                opted_out_at, journey_state, created_at, last_updated_at)
+                opted_out_at, declined_at, journey_state, created_at, last_updated_at)
                 VALUES (\(uuid), 'Asha Rao', \(number), \(place.region), \(place.zone),
                 \(place.hasConsent ? now : nil), \(hasEmail ? "\(uuid)@example.com" : nil),
-                \(isOptedOut ? now : nil), \(isOptedOut ? JourneyState.optedOut : .new),
-                \(now), \(now))
+                \(isOptedOut ? now : nil), \(isDeclined ? now : nil), \(state), \(now), \(now))
                 """
             )
         }
@@ -507,14 +544,15 @@ final class History {
         )
         let lead = rules.leads.count - 1
         account.append("lead \(lead) in \(place) has \(number)")
-        if isOptedOut {
-            rules.leads[lead].isOptedOut = true
-            rules.leads[lead].journey = .optedOut
+        if isOptedOut || isDeclined {
+            rules.leads[lead].isOptedOut = isOptedOut
+            rules.leads[lead].isDeclined = isDeclined
+            rules.leads[lead].journey = state
         } else if random.next(below: 3) > 0 {
             let kind: DialKind = random.next(below: 2) == 0 ? .new : .schedule
             let due = now + .minutes(random.next(below: 100))
             try world.promise(uuid, kind, at: due)
-            rules.promise(lead, kind, due: due...due, promisedFor: due)
+            rules.promise(lead, kind, due: due...due, promisedFor: due, at: now)
         }
     }
 
@@ -535,7 +573,7 @@ final class History {
                 throw Difference(description: "a callback was promised to whom none may be")
             }
             let due = rules.shifted(time, lead, .callback)
-            rules.promise(lead, .callback, due: due, promisedFor: time)
+            rules.promise(lead, .callback, due: due, promisedFor: time, at: now)
         } catch is Callbacks.Refusal {
             guard isRefused else { throw Difference(description: "a callback was refused") }
         }
@@ -567,6 +605,7 @@ final class History {
                     kind: .schedule,
                     due: due...due,
                     promisedFor: due,
+                    givenAt: world.now,
                     schedule: schedules.count
                 )
             )

@@ -32,6 +32,8 @@ struct Rules {
         /// When it comes; more than a moment where a choice is left.
         var due: ClosedRange<Instant>
         var promisedFor: Instant
+        /// When it was given, or given anew.
+        var givenAt: Instant
         var state = State.waiting
         var schedule: Int?
         /// The call that made it needless.
@@ -48,6 +50,9 @@ struct Rules {
         var outcome: EndedReason.Outcome?
         var counts = true
         var isAnalysed = false
+        /// Whether a callback was booked during the call, or asked for without a time that can be.
+        var hasBooked = false
+        var hasAskedInVain = false
         var heardAt: Instant
         var endedAt: Instant?
         var absentAt: Instant?
@@ -78,7 +83,11 @@ struct Rules {
     var promises: [Promise] = []
     var calls: [Call] = []
     var cancelledSchedules: Set<Int> = []
+    /// Numbers whose owners opted out or declined.
     var suppressed: Set<String> = []
+    var declined: Set<String> = []
+    /// Until when Vapi's list has been compared with our calls.
+    var comparedAt: Instant?
     var isPaused = false
     var pausedUntil: Instant?
 
@@ -97,8 +106,18 @@ struct Rules {
         if mustNotCall(lead, kind) { return .drop }
         let allowed = firstMoment(for: lead, kind, from: now)
         if allowed.lowerBound > now { return .hold(now + .milliseconds(1)...allowed.upperBound) }
-        if pauseHolds(at: now) || live.count >= lines { return .stay }
+        if pauseHolds(at: now) || freeLines(for: kind, at: now) == 0 { return .stay }
         return .dial
+    }
+
+    /// All but callbacks leave a line for each callback of the next ten minutes.
+    func freeLines(for kind: DialKind, at now: Instant) -> Int {
+        let free = max(0, lines - live.count)
+        if kind == .callback { return free }
+        let kept = promises.filter {
+            $0.state == .waiting && $0.kind == .callback && $0.due.lowerBound <= now + .minutes(10)
+        }
+        return max(0, free - kept.count)
     }
 
     func mustNotCall(_ lead: Lead, _ kind: DialKind) -> Bool {
@@ -168,7 +187,8 @@ struct Rules {
         _ kind: DialKind,
         due: ClosedRange<Instant>,
         promisedFor: Instant,
-        schedule: Int? = nil
+        schedule: Int? = nil,
+        at now: Instant
     ) -> Int {
         let same = waiting(lead).first { index in
             let other = promises[index]
@@ -182,10 +202,18 @@ struct Rules {
         if let same {
             promises[same].due = due
             promises[same].promisedFor = promisedFor
+            promises[same].givenAt = now
             return same
         }
         promises.append(
-            Promise(lead: lead, kind: kind, due: due, promisedFor: promisedFor, schedule: schedule)
+            Promise(
+                lead: lead,
+                kind: kind,
+                due: due,
+                promisedFor: promisedFor,
+                givenAt: now,
+                schedule: schedule
+            )
         )
         return promises.count - 1
     }
@@ -199,12 +227,13 @@ struct Rules {
     /// The promise whose turn it is: by kind, then by time, then by age.
     func nextDue(at now: Instant) -> Int? {
         guard !pauseHolds(at: now), live.count < lines else { return nil }
-        return promises.indices
+        let next = promises.indices
             .filter { promises[$0].state == .waiting && promises[$0].due.lowerBound <= now }
             .min { left, right in
                 (promises[left].kind.place, promises[left].due.lowerBound, left)
                     < (promises[right].kind.place, promises[right].due.lowerBound, right)
             }
+        return next.flatMap { freeLines(for: promises[$0].kind, at: now) > 0 ? $0 : nil }
     }
 
     // MARK: Dialing
@@ -212,7 +241,9 @@ struct Rules {
     /// Holds or drops a promise, or begins to dial: then the call's number is returned.
     mutating func keep(_ promise: Int, at now: Instant) -> Int? {
         let lead = promises[promise].lead
-        switch mayCall(leads[lead], promises[promise].kind, at: now) {
+        var verdict = mayCall(leads[lead], promises[promise].kind, at: now)
+        if verdict == .dial, hasBeenSpokenToSince(promise) { verdict = .drop }
+        switch verdict {
         case .stay: return nil
         case .hold(let due):
             promises[promise].due = due
@@ -246,6 +277,15 @@ struct Rules {
         leads[lead].status = .initiated
         leads[lead].journey = .calling
         return calls.count - 1
+    }
+
+    /// Whether a callback is needless, because a later call has been the conversation.
+    private func hasBeenSpokenToSince(_ promise: Int) -> Bool {
+        promises[promise].kind == .callback
+            && calls.contains {
+                $0.lead == promises[promise].lead && $0.outcome == .completed
+                    && $0.createdAt > promises[promise].givenAt
+            }
     }
 
     /// Vapi has taken the call; what its events have told before stands.
@@ -301,7 +341,7 @@ struct Rules {
         settle(call)
         leads[calls[call].lead].status = .failed
         leads[calls[call].lead].isNumberBad = true
-        goOn(after: call, .numberBad, endedAt: now)
+        goOn(after: call, .numberBad, endedAt: now, at: now)
     }
 
     private mutating func settle(_ call: Int) {
@@ -334,7 +374,7 @@ struct Rules {
         let lead = calls[call].lead
         if calls[call].outcome != nil {
             // The outcome stands. But what the person said in the call counts, however late it comes.
-            if !calls[call].isAnalysed { said(report, lead, at: now) }
+            if !calls[call].isAnalysed, report.isAnalysed { said(report, call, at: now) }
             return
         }
         guard calls[call].state.isLive || calls[call].state == .ended else { return }
@@ -351,21 +391,51 @@ struct Rules {
         }
         let hadCompleted = calls[call].statusBefore == .completed
         leads[lead].status = hadCompleted ? .completed : report.outcome.status
-        if report.isDeclined { leads[lead].isDeclined = true }
+        if report.isDeclined { decline(lead) }
         if report.result == .numberBad { leads[lead].isNumberBad = true }
         let missedAgain = hadCompleted && report.result == .notReached
-        goOn(after: call, missedAgain ? .completed : report.result, endedAt: report.endedAt)
-        said(report, lead, at: now)
+        goOn(
+            after: call,
+            missedAgain ? .completed : report.result,
+            endedAt: report.endedAt,
+            at: now
+        )
+        said(report, call, at: now)
     }
 
-    private mutating func said(_ report: Report, _ lead: Int, at now: Instant) {
-        if report.isDeclined, !leads[lead].isDeclined {
-            leads[lead].isDeclined = true
-            cancel(lead)
-            if !leads[lead].isOptedOut, !leads[lead].isDeleted { leads[lead].journey = .declined }
+    /// Who declines is not contacted any more, also when the number comes back in a list.
+    private mutating func decline(_ lead: Int) {
+        leads[lead].isDeclined = true
+        leads[lead].messages = []
+        if suppressed.insert(leads[lead].number).inserted { declined.insert(leads[lead].number) }
+    }
+
+    private mutating func said(_ report: Report, _ call: Int, at now: Instant) {
+        let lead = calls[call].lead
+        if report.isDeclined {
+            guard !leads[lead].isDeclined else { return }
+            decline(lead)
+            if !leads[lead].isOptedOut, !leads[lead].isDeleted {
+                cancel(lead)
+                leads[lead].journey = .declined
+            }
+            return
         }
-        if let time = report.callback, !leads[lead].isClosed, time > now, time < now + .days(60) {
-            promise(lead, .callback, due: time...time, promisedFor: time)
+        // What was booked during the call stands; else the analysis may name a time, else a person
+        // arranges what was asked for.
+        if calls[call].hasBooked { return }
+        if let time = report.callback {
+            if mustNotCall(leads[lead], .callback) { return }
+            if time > now, time < now + .days(60) {
+                let due = shifted(time, lead, .callback)
+                promise(lead, .callback, due: due, promisedFor: time, at: now)
+                return
+            }
+        } else if !calls[call].hasAskedInVain {
+            return
+        }
+        if ![.declined, .optedOut, .calling].contains(leads[lead].journey) {
+            leads[lead].journey = .needsPerson
         }
     }
 
@@ -382,7 +452,8 @@ struct Rules {
     private mutating func goOn(
         after call: Int,
         _ result: Workflow.Facts.Result,
-        endedAt: Instant
+        endedAt: Instant,
+        at now: Instant
     ) {
         let lead = calls[call].lead
         let before = calls[call].journeyBefore
@@ -396,7 +467,8 @@ struct Rules {
         case .completed:
             cancel(lead, sparingCallbacks: true)
             leads[lead].journey = .completed
-            if calls[call].statusBefore == .completed { return }
+            let others = calls.indices.filter { calls[$0].lead == lead && $0 != call }
+            if others.contains(where: { calls[$0].outcome == .completed }) { return }
             if hasWhatsApp, !leads[lead].isNumberBad {
                 leads[lead].messages.append("whatsapp lead_followup")
             } else if hasEmail, leads[lead].hasEmail {
@@ -409,11 +481,15 @@ struct Rules {
             leads[lead].journey = .unreachable
             writeInstead(lead, before, mayWhatsApp: false)
         case .notReached where leads[lead].retries < retriesAllowed:
-            let wanted =
-                endedAt + intervals[min(leads[lead].retries, intervals.count - 1)]
+            let interval = intervals[min(leads[lead].retries, intervals.count - 1)]
+            let wanted = endedAt + interval
+            // Spread, so that what failed together does not come back together.
+            let latest = wanted + min(.milliseconds(interval.milliseconds / 60), .minutes(5))
+            let due =
+                shifted(wanted, lead, .retry).lowerBound...shifted(latest, lead, .retry).upperBound
             leads[lead].retries += 1
             leads[lead].journey = .waiting
-            promise(lead, .retry, due: shifted(wanted, lead, .retry), promisedFor: wanted)
+            promise(lead, .retry, due: due, promisedFor: wanted, at: now)
         case .notReached:
             cancel(lead, sparingCallbacks: true)
             leads[lead].journey = .exhausted
@@ -446,6 +522,7 @@ struct Rules {
 
     mutating func optOut(_ number: String) {
         suppressed.insert(number)
+        declined.remove(number)
         for lead in leads.indices where leads[lead].number == number && !leads[lead].isDeleted {
             guard !leads[lead].isOptedOut else { continue }
             leads[lead].isOptedOut = true
