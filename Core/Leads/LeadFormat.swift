@@ -155,16 +155,17 @@ struct LeadFormat: Sendable {
         to bytes: inout [UInt8]
     ) {
         switch form {
+        // A text is NULL where there is none; of other columns it must be asked.
+        case .text:
+            if let text = row.text(index) { return JSON.write(utf8: text, to: &bytes) }
+        case .json:
+            if let text = row.text(index) { return bytes.append(contentsOf: text) }
         case .isSet: return append(row.isNull(index) ? "false" : "true", to: &bytes)
         case .maximumRetries: return append(Int64(maximumRetries), to: &bytes)
         case .nextAction:
             guard let sentence = nextAction(row) else { break }
             return JSON.write(sentence, to: &bytes)
         case _ where row.isNull(index): break
-        case .text:
-            if let text = row.text(index) { return JSON.write(utf8: text, to: &bytes) }
-        case .json:
-            if let text = row.text(index) { return bytes.append(contentsOf: text) }
         case .integer: return append(row.integer(index), to: &bytes)
         case .rowIndex: return append(LeadStore.rowIndex(ofID: row.integer(index)), to: &bytes)
         case .flag: return append(row.integer(index) == 0 ? "false" : "true", to: &bytes)
@@ -214,8 +215,20 @@ struct LeadFormat: Sendable {
     }
 
     private func append(_ number: Int64, to bytes: inout [UInt8]) {
-        guard (0..<10).contains(number) else { return bytes += String(number).utf8 }
-        bytes.append(UInt8(ascii: "0") + UInt8(number))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var start = 20
+            var rest = number.magnitude
+            repeat {
+                start -= 1
+                digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if number < 0 {
+                start -= 1
+                digits[start] = UInt8(ascii: "-")
+            }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+        }
     }
 
     private func nextAction(_ row: Columns) -> String? {

@@ -49,10 +49,11 @@ enum LeadWords {
         in connection: Connection
     ) throws {
         if !isNew { try delete(of: leadID, in: connection) }
-        let rows = words.sorted().map { "(\($0), \(leadID))" as SQL }
-        try connection.execute(
-            "INSERT INTO lead_words (word, lead_id) VALUES \(sql: .joined(rows, by: ", "))"
-        )
+        for word in words.sorted() {
+            try connection.execute(
+                "INSERT INTO lead_words (word, lead_id) VALUES (\(word), \(leadID))"
+            )
+        }
     }
 
     /// Removes the words of a lead, so that no search finds it.
