@@ -2,6 +2,7 @@
 with nginx in front and without, and costs the function no more than 64 MB."""
 
 import json
+import os
 import pathlib
 import re
 import select
@@ -187,7 +188,9 @@ class LargeBodies(unittest.TestCase):
         self.assertIn(code, status, body)
         self.assertEqual(body["success"], False)
         self.assertTrue(body["error"].endswith("."), body)
-        self.assertLess(exchange.seconds, 1, f"{exchange.sent} bytes sent: {body}")
+        # On a machine that works for others, too, a second of work takes longer.
+        patience = max(1, os.getloadavg()[0] / os.cpu_count())
+        self.assertLess(exchange.seconds, patience, f"{exchange.sent} bytes sent: {body}")
         self.assertLess(self.peak(), 64)
 
     def test_a_gigabyte_that_is_announced_is_refused_at_once(self):
