@@ -323,14 +323,16 @@ final class TimeTravel {
         return Array(faults.prefix(20))
     }
 
-    /// Every lead is in a final state, and nothing is promised to it any more.
+    /// Every lead is in a final state, and nothing is promised to it any more; one that must not be
+    /// called stays new.
     private func judgeEnds(_ connection: Connection, _ faults: inout [String]) throws {
         let open = try connection.rows(
             """
             SELECT id, call_status, journey_state, (SELECT group_concat(kind || ' ' || state || ' ' ||
             due_at) FROM dial_requests WHERE lead_id = leads.id AND state IN ('waiting', 'claimed'))
             AS promised FROM leads WHERE deleted_at IS NULL AND (journey_state IN
-            ('new', 'calling', 'waiting') OR call_status IN ('initiated', 'answered')
+            ('calling', 'waiting') OR journey_state = 'new' AND NOT EXISTS (SELECT 1 FROM
+            journey_steps WHERE lead_id = leads.id AND decision = 'not_called') OR call_status IN ('initiated', 'answered')
             OR promised IS NOT NULL)
             """
         )
