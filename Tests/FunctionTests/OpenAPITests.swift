@@ -126,6 +126,7 @@ import Testing
         let clock = Clock { world.now }
         let zone = try unwrap(Zone(identifier: "Asia/Kolkata"))
         let journey = try world.journey()
+        let triggers = Triggers(folder: world.folder)
         let leads = Leads(
             database: world.database,
             store: LeadStore(callsNewLeads: false),
@@ -144,20 +145,23 @@ import Testing
         let calls = Calls(
             calls: OperatorCalls(dialer: try world.dialer()),
             zone: zone,
-            triggers: Triggers(folder: world.folder)
+            triggers: triggers
         )
         let planning = Planning(
             database: world.database,
             clock: clock,
             zone: zone,
             retryPolicy: RetryPolicy(),
-            triggers: Triggers(folder: world.folder)
+            guardRails: GuardRails(),
+            triggers: triggers
         )
         let schedules = Schedules(
             schedules: BulkSchedules(database: world.database, clock: clock),
             callbacks: Callbacks(database: world.database, journey: journey, clock: clock),
+            journey: journey,
             clock: clock,
-            zone: zone
+            zone: zone,
+            triggers: triggers
         )
         let analytics = Analytics(
             database: world.database,
@@ -175,24 +179,27 @@ import Testing
             lines: 5,
             jobs: JobRuns(database: world.database, clock: clock, report: { _ in }),
             periods: Job.Periods(),
-            triggers: Triggers(folder: world.folder),
+            triggers: triggers,
             release: { nil }
         )
         let vapi = VapiWebhook(
             webhooks: VapiWebhooks(database: world.database, journey: journey),
             signature: nil,
-            triggers: Triggers(folder: world.folder),
+            triggers: triggers,
             clock: clock,
             log: Log(program: "test", clock: clock)
         )
         let whatsApp = WhatsAppWebhook(
-            webhooks: WhatsAppWebhooks(database: world.database),
+            webhooks: WhatsAppWebhooks(database: world.database, journey: journey),
             appSecret: nil,
             verifyToken: nil,
+            triggers: triggers,
             clock: clock
         )
-        return leads.router.routes + upload.router.routes + calls.router.routes + planning.routes
-            + schedules.routes + analytics.router.routes + health.router.routes
-            + vapi.router.routes + whatsApp.router.routes
+        return [
+            leads.router.routes, upload.router.routes, calls.router.routes, planning.routes,
+            schedules.routes, analytics.router.routes, health.router.routes, vapi.router.routes,
+            whatsApp.router.routes,
+        ].flatMap(\.self)
     }
 }

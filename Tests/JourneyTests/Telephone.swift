@@ -239,7 +239,10 @@ final class Telephone: Sendable {
     var vapi: Vapi {
         Vapi(
             isSimulated: true,
-            place: { order in
+            place: { order, departure in
+                var hasLeft = false
+                departure { hasLeft = true }
+                guard hasLeft else { return .notSent(.calledOff) }
                 let answer = self.state.withLock { state in
                     state.orders += 1
                     return state.answer

@@ -70,17 +70,8 @@ import Testing
         let orchestrator = Orchestrator(dialer: try world.dialer(lines: 1000))
         try inParallel([
             {
-                try orchestrator.run(report: { [world] _, outcome in
-                    // After the dial: the lead of the attempt that was placed.
-                    guard case .placed(let attempt, _) = outcome else { return }
-                    let uuid: String? = try? world.value(
-                        """
-                        SELECT lead_uuid FROM leads JOIN calls ON lead_id = leads.id
-                        WHERE attempt_id = \(attempt)
-                        """
-                    )
-                    if let uuid { optOut(uuid, ifAt: 4) }
-                })
+                try orchestrator.run()
+                for uuid in leads { optOut(uuid, ifAt: 4) }
             },
             { for uuid in leads { optOut(uuid, ifAt: 0) } },
         ])

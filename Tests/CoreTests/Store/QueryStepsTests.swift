@@ -74,8 +74,11 @@ import Testing
                     """#
             )
             let update = try unwrap(WhatsAppUpdate(body))
-            let receipt = try WhatsAppWebhooks(database: worker.world.database)
-                .receive(update, now: worker.world.now)
+            let webhooks = WhatsAppWebhooks(
+                database: worker.world.database,
+                journey: try worker.world.journey()
+            )
+            let receipt = try webhooks.receive(update, now: worker.world.now)
             guard receipt.messages == 1 else { throw Missing() }
         },
         Work(name: "orchestrator, nothing due", limit: 200) { worker in
