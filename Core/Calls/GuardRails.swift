@@ -134,7 +134,11 @@ public struct GuardRails: Sendable {
     {
         let midnight = GuardRails.midnight(before: now, in: zone)
         let today = zone.instant(of: midnight)
-        return try connection.value("SELECT total(cost) FROM calls WHERE ended_at >= \(today)") ?? 0
+        return try connection.value(
+            """
+            SELECT total(cost) FROM calls WHERE outcome IS NOT NULL AND ended_at >= \(today)
+            """
+        ) ?? 0
     }
 
     private static func midnight(before now: Instant, in zone: Zone) -> LocalTime {

@@ -110,15 +110,16 @@ public struct Reconciler: Sendable {
 
     private func lookUpQuiet(_ counts: inout Counts) throws {
         let now = clock.now()
+        // With IS NOT NULL instead of coalesce SQLite would go through all ids there are.
         let quiet = try database.read { connection in
             try connection.rows(
                 """
                 \(sql: CallStore.columns) WHERE \(sql: CallState.liveCondition)
                 AND state <> 'dialing'
-                AND heard_at <= \(now - Reconciler.silence) AND vapi_call_id IS NOT NULL
+                AND heard_at <= \(now - Reconciler.silence) AND coalesce(vapi_call_id, '') <> ''
                 UNION ALL
                 \(sql: CallStore.columns) WHERE state = 'ended' AND outcome IS NULL
-                AND ended_at <= \(now - Reconciler.reportTime) AND vapi_call_id IS NOT NULL
+                AND ended_at <= \(now - Reconciler.reportTime) AND coalesce(vapi_call_id, '') <> ''
                 LIMIT 1000
                 """
             ).map(CallStore.Stored.init)

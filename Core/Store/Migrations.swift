@@ -246,7 +246,7 @@ public enum Migrations {
         CREATE INDEX calls_live ON calls (state, heard_at)
             WHERE state IN ('dialing', 'queued', 'ringing', 'in_progress');
         CREATE INDEX calls_unreported ON calls (ended_at) WHERE state = 'ended' AND outcome IS NULL;
-        CREATE INDEX calls_ended ON calls (ended_at) WHERE ended_at IS NOT NULL;
+        CREATE INDEX calls_ended ON calls (ended_at) WHERE outcome IS NOT NULL;
         CREATE INDEX calls_lead ON calls (lead_id, id);
         CREATE INDEX calls_number ON calls (number, created_at);
 

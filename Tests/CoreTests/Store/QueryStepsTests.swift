@@ -92,7 +92,7 @@ import Testing
                 throw Missing()
             }
         },
-        Work(name: "orchestrator, one not allowed", limit: 2_000) { worker in
+        Work(name: "orchestrator, one not allowed", limit: 3_000) { worker in
             try worker.world.promise("lead-56", .new)
             try worker.world.database.write {
                 try $0.execute("UPDATE leads SET declined_at = 1 WHERE lead_uuid = 'lead-56'")
@@ -123,6 +123,7 @@ import Testing
 /// A world with a past, in which work is done and counted.
 struct Worker {
     let world: World
+    private let liveCallID: String
 
     /// Everybody was called once and not reached; of `lead-1` a call is under way.
     init(leads: Int) throws {
@@ -166,6 +167,9 @@ struct Worker {
         }
         try world.promise("lead-1", .operator)
         guard try Orchestrator(dialer: world.dialer()).run().placed == 1 else { throw Missing() }
+        liveCallID = try unwrap(
+            world.value("SELECT vapi_call_id FROM calls WHERE state = 'queued'")
+        )
     }
 
     var clock: Clock { Clock { [world] in world.now } }
@@ -186,10 +190,7 @@ struct Worker {
 
     /// Takes in an event of a call, that of `lead-1` unless another is named.
     func receive(_ beginning: String, of callID: String? = nil) throws {
-        let live: String? = try world.value(
-            "SELECT vapi_call_id FROM calls WHERE state = 'queued'"
-        )
-        let text = "{\"message\": \(beginning)\"call\": {\"id\": \"\(callID ?? live ?? "")\"}}}"
+        let text = "{\"message\": \(beginning)\"call\": {\"id\": \"\(callID ?? liveCallID)\"}}}"
         let message = try unwrap(VapiMessage(try JSON(parsing: text)))
         let webhooks = VapiWebhooks(database: world.database, journey: try world.journey())
         let receipt = try webhooks.receive(message, body: Array(text.utf8), now: world.now)
