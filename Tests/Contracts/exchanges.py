@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import pathlib
+import re
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,7 +37,26 @@ def rehearse():
         busy = ("pending", "initiated", "answered")
         eventually(lambda: not any(lead["call_status"] in busy for lead in stack.leads().values()), 120)
         lines = (stack.state / "sandbox" / "exchanges.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in lines] + list(use_tools(stack))
+
+
+def use_tools(stack):
+    """Uses the assistant's tools in calls that took place, as Vapi does for an assistant that has them."""
+    secret = re.search("VAPI_WEBHOOK_SECRET=(.+)", (stack.state / "env").read_text())[1]
+    message = json.loads((HERE / "verify/examples/vapi_webhook.tools.good.json").read_text())
+    calls = [call for lead in stack.leads().values() for call in stack.details(lead)["call_history"]]
+    wishes = [
+        ("book_callback", {"when_iso": "2099-01-05T12:00:00+05:30"}), ("book_callback", {"callback_time": "tomorrow at 3 PM"}),
+        ("book_callback", {}), ("opt_out", {"words": "Never call\nme again."}), ("sing", {}),
+    ]
+    for call, (name, arguments) in zip(calls, wishes):
+        message["message"]["call"]["id"] = call["vapi_call_id"]
+        tool = message["message"]["toolCallList"][0]
+        tool["function"] = {"name": name, "arguments": arguments}
+        sent = json.dumps(message)
+        headers = {"X-Vapi-Secret": secret, "Content-Type": "application/json"}
+        answer = stack.post("/webhook/vapi", sent.encode(), headers)
+        yield {"exchange": "webhook", "sent": sent, "status": answer.status, "answer": answer.body.decode()}
 
 
 def checks(exchange):
