@@ -261,6 +261,7 @@ class Described(unittest.TestCase):
         for job in self.ask(200, "GET", "/api/jobs").json()["jobs"]:
             trigger = f"/api/jobs/{job['id']}/trigger"
             self.change("POST", trigger, {})
+            self.ask(422, "POST", trigger, {"now": True})
             self.ask(202, "POST", trigger, {})
             self.ask(202, "POST", trigger.replace("_", "-"), {})
         self.ask(404, "POST", "/api/jobs/nothing/trigger", {})
