@@ -25,7 +25,7 @@ GOOD = {
     "promiseCallback": {"callback_time": "2026-12-01T12:00:00+05:30"},
     "setRetryConfig": {"max_retry_count": 2, "retry_intervals": [1], "retry_units": "hours"},
     "setPause": {"paused": True, "reason": "Lunch."},
-    "callLead": {}, "cancelSchedule": {}, "triggerJob": {},
+    "callLead": {}, "cancelSchedule": {}, "pauseSchedule": {}, "resumeSchedule": {}, "triggerJob": {},
 }
 # Not JSON, or not JSON of a kind that any address takes.
 BROKEN = {

@@ -215,16 +215,28 @@ class Described(unittest.TestCase):
         self.assertEqual(self.ask(422, "POST", path, plan | {"lead_uuids": [lead, NOBODY]}).json()["unknown"], [NOBODY])
         for wrong in [{"schedule_time": self.soon(days=-1)}, {"parallel_calls": 0}, {"batch_interval": 1.5}, {"lead_uuids": lead}, {"x": 1}]:
             self.ask(422, "POST", path, plan | wrong)
+        preview = self.ask(200, "POST", path + "?dry_run=true", plan).json()
+        self.assertEqual((preview["total_leads"], preview["will_be_called"]), (1, 1))
+        self.ask(400, "POST", path + "?dry_run=perhaps", plan)
         schedule = self.ask(200, "POST", path, plan).json()["schedule_id"]
         listed = self.ask(200, "GET", "/api/scheduled-bulk-calls").json()["schedules"]
         self.assertEqual([entry["status"] for entry in listed], ["pending"])
         self.ask(200, "GET", f"/api/leads/{lead}/details")
+        for verb in ["pause", "resume"]:
+            hold = f"/api/{verb}-bulk-schedule/{schedule}"
+            self.change("POST", hold, {})
+            self.ask(422, "POST", hold, {"now": True})
+            self.ask(404, "POST", f"/api/{verb}-bulk-schedule/{NOBODY}", {})
+            self.assertEqual(self.ask(200, "POST", hold, {}).json()["paused"], verb == "pause")
+            self.ask(200, "GET", "/api/scheduled-bulk-calls")
         cancel = f"/api/cancel-bulk-schedule/{schedule}"
         self.change("POST", cancel, {})
         self.ask(422, "POST", cancel, {"now": True})
         self.assertTrue(self.ask(200, "POST", cancel, {}).json()["cancelled"])
         self.assertFalse(self.ask(200, "POST", cancel, {}).json()["cancelled"])
         self.ask(404, "POST", f"/api/cancel-bulk-schedule/{NOBODY}", {})
+        for verb in ["pause", "resume"]:
+            self.ask(409, "POST", f"/api/{verb}-bulk-schedule/{schedule}", {})
         self.ask(200, "GET", "/api/scheduled-bulk-calls")
 
         callback = f"/api/leads/{lead}/callback"
@@ -248,6 +260,9 @@ class Described(unittest.TestCase):
         self.change("POST", "/api/pause", {"paused": True})
         for wrong in [{}, {"paused": "yes"}, {"paused": True, "reason": "x" * 201}, {"paused": True, "until": 1}]:
             self.ask(422, "POST", "/api/pause", wrong)
+        self.ask(200, "POST", "/api/pause", {"paused": True, "reason": "Exams.", "partner": "Yocket"})
+        self.ask(200, "GET", "/api/pause")
+        self.ask(200, "POST", "/api/pause", {"paused": False, "partner": "Yocket"})
         self.ask(200, "POST", "/api/pause", {"paused": True, "reason": "Lunch."})
         self.assertEqual(self.ask(200, "GET", "/api/pause").json()["reason"], "Lunch.")
         self.ask(200, "POST", "/api/pause", {"paused": False})
@@ -289,6 +304,7 @@ class Described(unittest.TestCase):
         self.ask(401, "POST", path, b"{}", {**JSON, "X-Hub-Signature-256": "sha256=" + "0" * 64})
         for lead in self.stack.leads().values():
             self.ask(200, "GET", f"/api/leads/{lead['lead_uuid']}/messages")
+        self.ask(200, "GET", "/api/opt-outs/export.csv")
 
     def signed(self, body):
         digest = hmac.new(b"app-secret", body, hashlib.sha256).hexdigest()
