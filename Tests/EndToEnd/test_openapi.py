@@ -388,7 +388,7 @@ class Described(unittest.TestCase):
             (self.stack.state / "nginx" / "presales" / f"{name}.conf").write_text(text)
         old = self.stack.pid("nginx")
         os.kill(old, signal.SIGTERM)  # it is started again, with the new files
-        eventually(lambda: not is_alive(old) and self.listens())
+        eventually(lambda: not is_alive(old) and self.listens(), 60)
 
     def listens(self):
         try:
