@@ -60,6 +60,14 @@ import Testing
         return (response.status, try JSON(parsing: response.payload))
     }
 
+    /// What people did, in order.
+    private func actions() throws -> [String] {
+        try world.database.read { connection in
+            try connection.rows("SELECT action FROM audit_log ORDER BY id")
+                .map { try $0.required("action") }
+        }
+    }
+
     // MARK: Pause
 
     @Test func `a person pauses and resumes, and both are on record`() throws {
@@ -78,7 +86,7 @@ import Testing
         #expect(try get("/api/pause")["reason"] == "Lunch break")
         #expect(try post("/api/pause", ["paused": false]).body["paused"] == false)
         #expect(try get("/api/pause")["paused"] == false)
-        #expect(try world.value("SELECT group_concat(action) FROM audit_log") == "pause,resume")
+        #expect(try actions() == ["pause", "resume"])
         // Calls are due: the orchestrator is woken.
         #expect(FileManager.default.fileExists(atPath: world.folder + "/call-orchestrator"))
     }
@@ -397,10 +405,7 @@ import Testing
             world.move(by: .minutes(1))
         }
         #expect(dialed == [4, 4, 6, 6])
-        #expect(
-            try world.value("SELECT group_concat(action) FROM audit_log")
-                == "schedule,pause_schedule,resume_schedule"
-        )
+        #expect(try actions() == ["schedule", "pause_schedule", "resume_schedule"])
     }
 
     @Test func `a schedule that is resumed before its time still begins at its time`() throws {
@@ -428,7 +433,8 @@ import Testing
         #expect(over.status == 409)
         #expect(over.body["code"] == "schedule_completed")
         let other = try unwrap(
-            schedule([world.lead()], at: "2026-11-23T13:00").body["schedule_id"]?.string
+            schedule([world.lead("+919876599999")], at: "2026-11-23T13:00").body["schedule_id"]?
+                .string
         )
         try post("/api/cancel-bulk-schedule/\(other)", [:])
         for action in ["pause", "resume"] {
@@ -681,6 +687,8 @@ import Testing
             case 2: "journey_state = 'exhausted'"
             default: nil
             }
+        // A call that comes first could change how far a lead is, which no preview can know.
+        let kinds: [DialKind] = state == nil ? [.callback, .operator, .retry] : []
         try world.database.write { connection in
             if let state {
                 try connection.execute("UPDATE leads SET \(sql: state) WHERE id = \(lead.id)")
@@ -704,7 +712,7 @@ import Testing
                 )
             }
         }
-        for kind in [DialKind.callback, .operator, .retry] where generator.next(below: 4) == 0 {
+        for kind in kinds where generator.next(below: 4) == 0 {
             try world.promise(uuid, kind, at: world.now + .minutes(generator.next(below: 1200)))
         }
     }
@@ -731,10 +739,7 @@ import Testing
         #expect(try get("/api/pause")["partners"] == partners)
         try post("/api/pause", ["paused": false, "partner": "Acme"])
         #expect(try get("/api/pause")["partners"] == [])
-        #expect(
-            try world.value("SELECT group_concat(action) FROM audit_log")
-                == "pause_partner,pause,resume,resume_partner"
-        )
+        #expect(try actions() == ["pause_partner", "pause", "resume", "resume_partner"])
         for partner in ["", 5, true] as [JSON] {
             let answer = try post("/api/pause", ["paused": true, "partner": partner])
             #expect(answer.status == 422)
