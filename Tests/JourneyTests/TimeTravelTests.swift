@@ -84,6 +84,11 @@ final class TimeTravel {
             ])
         )
         let http = HTTP { call throws(HTTP.Failure) in
+            if let departure = call.departure {
+                var hasLeft = false
+                departure { hasLeft = true }
+                guard hasLeft else { throw .calledOff }
+            }
             let path = String(call.address.dropFirst("http://127.0.0.1:1".count))
             switch exchange.answer(call.method, path, call.body, now: world.now.milliseconds) {
             case .unreachable: throw .unreachable
