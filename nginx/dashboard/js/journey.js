@@ -43,8 +43,7 @@ export function pathOf(steps, { edges: all }) {
     const take = (edge) => count(edges, edgeKey(edge));
     let last = null;
     for (const { node, decision } of steps) {
-        const isDial = node === "initiate_call";
-        if (isDial && decision !== "dial") continue;       // what became of a call is the next node's business
+        if (node === "initiate_call" && decision !== "dial") continue;     // what became of a call is the next node's business
         const ways = all.filter((edge) => edge.from === node);
         if (!ways.length) continue;                        // a promise or an opt-out, which is no step of the graph
         const way = ways.find((edge) => edge.when === decision || (edge.when === "always" && edge.to === decision));
@@ -52,7 +51,7 @@ export function pathOf(steps, { edges: all }) {
         for (const edge of all) if (edge.to === node && edge.when === "always" && edge.from !== node && !edges.has(edgeKey(edge))) take(edge);
         count(nodes, node);
         last = node;
-        if (!way || isDial) continue;
+        if (!way) continue;
         take(way);
         last = way.to;
     }
