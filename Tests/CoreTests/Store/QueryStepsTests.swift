@@ -48,7 +48,7 @@ import Testing
                 clock: worker.clock
             ).promise("lead-77", at: worker.world.now + .hours(2))
         },
-        Work(name: "call by hand", limit: 4_000) { worker in
+        Work(name: "call by hand", limit: 6_000) { worker in
             let result = try OperatorCalls(dialer: worker.world.dialer()).call(leadUUID: "lead-77")
             guard case .dialed(.placed) = result else { throw Missing() }
         },
@@ -86,7 +86,7 @@ import Testing
                 throw Missing()
             }
         },
-        Work(name: "orchestrator, one due", limit: 5_000) { worker in
+        Work(name: "orchestrator, one due", limit: 8_000) { worker in
             try worker.world.promise("lead-55", .retry)
             guard try Orchestrator(dialer: worker.world.dialer()).run().placed == 1 else {
                 throw Missing()
@@ -101,11 +101,11 @@ import Testing
                 throw Missing()
             }
         },
-        Work(name: "reconciler, nothing quiet", limit: 300) { worker in
+        Work(name: "reconciler, nothing quiet", limit: 500) { worker in
             guard try worker.reconciler.run() == .init() else { throw Missing() }
             _ = try worker.read { try Reconciler.isNeeded(at: worker.world.now, in: $0) }
         },
-        Work(name: "reconciler, one attempt without an answer", limit: 3_000) { worker in
+        Work(name: "reconciler, one attempt without an answer", limit: 6_000) { worker in
             try worker.world.promise("lead-58", .operator)
             guard case .attempt = try worker.world.dialer().reserveNext() else { throw Missing() }
             worker.world.move(by: .minutes(4))
