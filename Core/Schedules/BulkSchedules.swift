@@ -289,11 +289,15 @@ public struct BulkSchedules: Sendable {
         return try database.write { connection in
             guard let row = try Self.counts(id, in: connection) else { return nil }
             let key: Int64 = try row.required("id")
-            // A call that is being dialed may still be put back, and must not be dialed then.
+            // A call under way may still be put back, and with it what it had made needless: neither
+            // must be dialed then.
             let unsettled: Int? = try connection.value(
                 """
                 SELECT 1 FROM dial_requests WHERE schedule_id = \(key)
-                AND state IN ('waiting', 'claimed') LIMIT 1
+                AND (state IN ('waiting', 'claimed') OR state = 'skipped'
+                AND reason = \(DialRequests.superseded) AND lead_id IN (SELECT lead_id FROM calls
+                WHERE \(sql: CallState.liveCondition) UNION ALL SELECT lead_id FROM calls
+                WHERE state = 'ended' AND outcome IS NULL)) LIMIT 1
                 """
             )
             let isOpen = try row.required("state") != "cancelled" && unsettled != nil

@@ -23,6 +23,26 @@ import Testing
         #expect(lead.journeyState == .new)
     }
 
+    @Test func `what a cancelled schedule had planned does not come back with it`() throws {
+        let uuid = try world.lead()
+        let clock = Clock { [world] in world.now }
+        let schedules = BulkSchedules(database: world.database, clock: clock)
+        let plan = BulkSchedules.Plan(
+            leadUUIDs: [uuid],
+            start: world.now + .hours(1),
+            parallelCalls: 1,
+            batchInterval: .minutes(1)
+        )
+        let id = try schedules.create(plan, by: "test")
+        try world.promise(uuid, .operator)
+        world.vapiAnswers { _ in
+            _ = try? schedules.cancel(id, by: "test")
+            return .refused(.init(kind: .rate, status: 429))
+        }
+        try Orchestrator(dialer: world.dialer()).run()
+        #expect(try waiting == ["operator"])
+    }
+
     @Test func `who opts out while being dialed gets no call promised when it is put back`() throws
     {
         let uuid = try world.lead()
