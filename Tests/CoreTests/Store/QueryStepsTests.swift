@@ -127,7 +127,8 @@ struct Worker {
 
     /// Everybody was called once and not reached; of `lead-1` a call is under way.
     init(leads: Int) throws {
-        world = try World()
+        let world = try World()
+        self.world = world
         try world.database.write { connection in
             try connection.executeScript(
                 """
