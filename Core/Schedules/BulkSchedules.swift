@@ -290,18 +290,17 @@ public struct BulkSchedules: Sendable {
             guard let row = try Self.counts(id, in: connection) else { return nil }
             let key: Int64 = try row.required("id")
             // A call under way may still be put back, and with it what it had made needless: neither
-            // must be dialed then.
-            let unsettled: Int? = try connection.value(
+            // must be dialed then, although nothing else is left to stop.
+            let isLeft: Bool? = try connection.value(
                 """
-                SELECT 1 FROM dial_requests WHERE schedule_id = \(key)
-                AND (state IN ('waiting', 'claimed') OR state = 'skipped'
-                AND reason = \(DialRequests.superseded) AND lead_id IN (SELECT lead_id FROM calls
-                WHERE \(sql: CallState.liveCondition) UNION ALL SELECT lead_id FROM calls
-                WHERE state = 'ended' AND outcome IS NULL)) LIMIT 1
+                SELECT max(state IN ('waiting', 'claimed')) FROM dial_requests
+                WHERE schedule_id = \(key) AND (state IN ('waiting', 'claimed') OR lead_id IN
+                (SELECT lead_id FROM calls WHERE \(sql: CallState.liveCondition)
+                UNION ALL SELECT lead_id FROM calls WHERE state = 'ended' AND outcome IS NULL))
                 """
             )
-            let isOpen = try row.required("state") != "cancelled" && unsettled != nil
-            if isOpen {
+            let isNew = try row.required("state") != "cancelled"
+            if isNew, isLeft != nil {
                 try connection.execute(
                     """
                     UPDATE schedules SET state = 'cancelled', cancelled_at = \(now)
@@ -318,7 +317,7 @@ public struct BulkSchedules: Sendable {
             }
             let dialed: Int = try row.required("dialed")
             return Cancellation(
-                isCancelled: isOpen,
+                isCancelled: isNew && isLeft == true,
                 notDialed: try row.required("total_leads") - dialed,
                 alreadyDialed: dialed
             )

@@ -43,6 +43,34 @@ import Testing
         #expect(try waiting == ["operator"])
     }
 
+    @Test func `a call of a cancelled schedule that failed by our fault does not come again`()
+        throws
+    {
+        let uuid = try world.lead()
+        let schedules = BulkSchedules(
+            database: world.database,
+            clock: Clock { [world] in world.now }
+        )
+        let plan = BulkSchedules.Plan(
+            leadUUIDs: [uuid],
+            start: world.now,
+            parallelCalls: 1,
+            batchInterval: .minutes(1)
+        )
+        let id = try schedules.create(plan, by: "test")
+        try Orchestrator(dialer: world.dialer()).run()
+        let attempt = try unwrap(world.orders.last?.attemptID)
+        #expect(try schedules.cancel(id, by: "test")?.isCancelled == false)
+        try apply(
+            [
+                "type": "end-of-call-report",
+                "endedReason": "call.start.error-subscription-concurrency-limit-reached",
+            ],
+            attempt
+        )
+        #expect(try waiting == [])
+    }
+
     @Test func `who opts out while being dialed gets no call promised when it is put back`() throws
     {
         let uuid = try world.lead()
