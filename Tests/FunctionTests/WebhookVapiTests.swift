@@ -631,7 +631,10 @@ extension WebhookVapiTests {
             let requests: Int? = try connection.value(
                 "SELECT count(*) FROM dial_requests WHERE state <> 'done'"
             )
-            let steps: Int? = try connection.value("SELECT count(*) FROM journey_steps")
+            // That the reconciler had to find something out is told, and is no other end.
+            let steps: Int? = try connection.value(
+                "SELECT count(*) FROM journey_steps WHERE node <> \(Reconciler.node)"
+            )
             let states = [lead?["state"] as String?, call?["state"] as String?]
             return states.map { $0 ?? "-" }.joined() + "\(requests ?? -1) \(steps ?? -1)"
         }

@@ -81,7 +81,7 @@ import Testing
             let receipt = try webhooks.receive(update, now: worker.world.now)
             guard receipt.messages == 1 else { throw Missing() }
         },
-        Work(name: "orchestrator, nothing due", limit: 200) { worker in
+        Work(name: "orchestrator, nothing due", limit: 400) { worker in
             guard try Orchestrator(dialer: worker.world.dialer()).run() == .init() else {
                 throw Missing()
             }
