@@ -464,8 +464,9 @@ run_tests() {
     export PRESALES_BIN=$BIN SANDBOX_BIN=$BIN/sandbox
     check "Warnings of the build" find_warnings
     check "Swift tests" swift test "${BUILD_FLAGS[@]}" --skip-build
-    check "Three weeks with ten thousand leads" \
-        env TIME_TRAVEL_LEADS=10000 swift test "${BUILD_FLAGS[@]}" --skip-build --filter TimeTravelTests
+    # As many as a few minutes allow; TIME_TRAVEL_LEADS=10000 is for those who have more.
+    check "Three weeks of calls" \
+        env TIME_TRAVEL_LEADS=1500 swift test "${BUILD_FLAGS[@]}" --skip-build --filter TimeTravelTests
     check "Python packages for the checks below" prepare_python
     check "Contracts: examples" env PY="$PYTHON" Tests/Contracts/verify/run_examples.sh
     check "Contracts: what we say and are told" "$PYTHON" Tests/Contracts/exchanges.py
