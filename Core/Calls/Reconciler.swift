@@ -124,7 +124,8 @@ public struct Reconciler: Sendable {
                 """
             ).map(CallStore.Stored.init)
         }
-        for call in quiet {
+        // The oldest first: what follows is promised in the order in which people were called.
+        for call in quiet.sorted(by: { $0.id < $1.id }) {
             guard let id = call.vapiCallID else { continue }
             do throws(Vapi.Unreachable) {
                 let found = try vapi.call(id)
