@@ -23,6 +23,8 @@ actor Switchboard {
 
     private var behaviour = Behaviour()
     private var calls: [String: PhoneCall] = [:]
+    /// Until when the URL lives that was made last.
+    private var lastExpiry: Milliseconds = 0
     private var newestLast: [String] = []
     private var live: Set<String> = []
     private var mostLive = 0
@@ -454,11 +456,12 @@ actor Switchboard {
         return body
     }
 
-    /// A URL that shows a recording for an hour of simulated time.
+    /// A URL that shows a recording for an hour of simulated time; each is signed for a time of its own.
     func storageURL(of id: String, _ channel: Recording.Channel) -> (
         url: String, expiry: Milliseconds
     ) {
-        let expiry = clock.now() + 3_600_000
+        let expiry = max(clock.now() + 3_600_000, lastExpiry + 1)
+        lastExpiry = expiry
         let signature = sign(id, channel, expiry)
         return (
             "\(base)/storage/\(id)-\(channel.rawValue).wav?expires=\(expiry)&signature=\(signature)",

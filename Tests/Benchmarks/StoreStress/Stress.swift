@@ -35,7 +35,12 @@ struct Stress {
         )
         let ratio = longest / max(stockLongest, 0.1)
         return [
-            verdict("write-wait-p99-ms", ours.report.waits.quantile(0.99), atMost: 50),
+            // A bare time says more about a busy machine than about us, but for a long run.
+            verdict(
+                "write-wait-p99-ms",
+                ours.report.waits.quantile(0.99),
+                atMost: seconds < 60 ? 250 : 50
+            ),
             verdict("write-wait-longest-of-stock", (ratio * 1000).rounded() / 1000, atMost: 0.1),
             verdict("wal-mb", Double(ours.largestWAL / 100_000) / 10, atMost: 64),
             verdict("database", clean ? "CLEAN" : "CORRUPT", target: "CLEAN", holds: clean),
