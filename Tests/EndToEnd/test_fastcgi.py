@@ -212,8 +212,21 @@ class Serving(unittest.TestCase):
 
     def test_an_idle_process_stops_at_once(self):
         with Server(processes=3) as server:
+            # As many at a time as keep all of them busy: a single request always goes to the same one.
             up = set()
-            wait_for(lambda: up.add(json.loads(server.get("/pid")[2])["pid"]) or len(up) == 3)
+
+            def ask():
+                up.add(json.loads(server.get("/wait/100")[2])["pid"])
+
+            def all_have_answered():
+                threads = [threading.Thread(target=ask) for _ in range(30)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                return len(up) == 3
+
+            wait_for(all_have_answered)
             started = time.monotonic()
             for process in server.processes:
                 process.terminate()

@@ -437,8 +437,9 @@ class Production(NginxTest):
         self.assertEqual(self.ask("GET", "/.well-known/acme-challenge/token", secure=False).body, b"proof")
         self.assertEqual(self.ask("GET", "/health", headers={"Host": "evil.example"}).status, 421)
         own = {"Origin": f"https://{self.NAME}:{self.secure}", "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
-        self.assertEqual(self.ask("POST", "/api/pause", b'{"paused": false}', own).status, 200)
-        self.assertEqual(self.ask("POST", "/api/pause", b'{"paused": false}', own | {"Origin": "https://evil.example"}).status, 403)
+        for headers, status in [(own, 200), (own | {"Origin": "https://evil.example"}, 403)]:
+            # Another test may have used up what this address may ask in a second.
+            eventually(lambda: self.ask("POST", "/api/pause", b'{"paused": false}', headers).status == status)
 
     def test_old_tls_is_refused(self):
         for version in [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1]:

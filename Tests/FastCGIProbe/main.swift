@@ -1,7 +1,7 @@
 // A function that does nothing but show how functions are served.
 //
 //   GET  /pid                  the process that answers
-//   GET  /wait/:milliseconds   answers after that time
+//   GET  /wait/:milliseconds   the process that answers, after that time
 //   GET  /stream/:megabytes    a long answer, made while it is sent
 //   POST /echo                 the body, at most 1 MB
 //   GET  /secret               fails in a way that only the log may know
@@ -18,7 +18,7 @@ let router = Router([
         guard let milliseconds = UInt32(request.parameter("milliseconds")), milliseconds < 60_000
         else { throw Failure.notFound("There is no such wait.") }
         usleep(milliseconds * 1000)
-        return .json(["waited": .integer(Int64(milliseconds))])
+        return .json(["waited": JSON(Int(milliseconds)), "pid": .integer(Int64(getpid()))])
     },
     .init("GET", "/stream/:megabytes", for: .machine) { request in
         guard let megabytes = Int(request.parameter("megabytes")), (0...1024).contains(megabytes)
