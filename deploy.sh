@@ -443,7 +443,7 @@ end() { # name …
 # ---------------------------------------------------------------- test
 
 readonly PYTHON=$REPOSITORY/.venv/bin/python
-passed=0 failed=0 reports=''
+passed=0 failed=0 reports='' checking=''
 
 # Runs every check in order and ends with `N passed, N failed`; exit 1 when one failed. Only a failed build ends it early.
 run_tests() {
@@ -452,7 +452,7 @@ run_tests() {
     cd "$REPOSITORY"
     reports=$(mktemp -d)
     trap 'exit 130' INT TERM
-    trap 'end_build; rm -rf "$reports"' EXIT
+    trap 'end_build; [[ -z $checking ]] || kill "$checking" 2>/dev/null; rm -rf "$reports"' EXIT
     install_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 
     check "Format of the Swift code" \
@@ -492,11 +492,17 @@ heading() { printf '\n== %s (%(%H:%M:%S)T)\n' "$1" -1; }
 
 # Runs one check and counts: the tests that it reports, or itself as one.
 check() { # heading command …
-    local report=$reports/report status=0 ran wrong limit=(timeout --foreground 1800)
+    local report status=0 ran wrong limit=(timeout --foreground 1800)
+    report=$(mktemp -p "$reports")
     heading "$1"
     shift
     [[ $(type -t "$1") != function ]] || limit=()
-    "${limit[@]}" "$@" 2>&1 | tee "$report" || status=1
+    "${limit[@]}" "$@" </dev/null >"$report" 2>&1 &
+    checking=$!
+    # Followed in its file: a pipe would stay open as long as anything lives that a check has left behind.
+    tail -s 0.2 -n +1 -f --pid="$checking" "$report"
+    wait "$checking" || status=1
+    checking=''
     ran=$(sed -n -E 's/^.*Test run with ([0-9]+) tests? .*/\1/p; s/^Ran ([0-9]+) tests? in .*/\1/p' "$report" | tail -n 1)
     wrong=$(grep -E '^(FAIL|ERROR): |^.* Test .* failed after ' "$report" | grep -c -v 'Test run with') || true
     # What ended badly without naming a test counts as one failure.

@@ -77,8 +77,11 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        for process in [self.nginx, *self.processes]:
+        # A killed master would leave its workers behind.
+        self.nginx.terminate()
+        for process in self.processes:
             process.kill()
+        for process in [self.nginx, *self.processes]:
             process.wait()
         self.socket.close()
         self.log.close()
