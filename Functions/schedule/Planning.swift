@@ -60,7 +60,7 @@ struct Planning: Sendable {
 
     private func partner(_ value: JSON) throws -> String? {
         if value.isNull { return nil }
-        guard let partner = value.string?.singleLine, !partner.isEmpty, partner.count <= 200 else {
+        guard let partner = text(value)?.singleLine, !partner.isEmpty else {
             throw Failure.invalid(
                 "partner",
                 "The partner must be a name of at most 200 characters."
@@ -71,10 +71,15 @@ struct Planning: Sendable {
 
     private func pauseReason(_ value: JSON) throws -> String {
         if value.isNull { return "Paused by hand." }
-        guard let reason = value.string?.singleLine, reason.count <= 200 else {
+        guard let reason = text(value)?.singleLine else {
             throw Failure.invalid("reason", "The reason must be a text of at most 200 characters.")
         }
         return reason.isEmpty ? "Paused by hand." : reason
+    }
+
+    /// A text of at most 200 characters as JSON Schema counts them: Unicode's code points.
+    private func text(_ value: JSON) -> String? {
+        value.string.flatMap { $0.unicodeScalars.count <= 200 ? $0 : nil }
     }
 
     /// The pauses in force, and the guard rails that may set one.

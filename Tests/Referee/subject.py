@@ -4,8 +4,8 @@ import contextlib, pathlib, shutil, subprocess, sys, tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = [
     "Core/Support/File.swift", "Core/Support/FieldReader.swift", "Core/Support/Instant.swift",
-    "Core/Support/LocalTime.swift", "Core/Support/Zone.swift", "Core/Calls/RegionZones.swift",
-    "Core/Calls/CallingWindow.swift", "Core/Calls/EndedReason.swift",
+    "Core/Support/LocalTime.swift", "Core/Support/Scatter.swift", "Core/Support/Zone.swift",
+    "Core/Calls/RegionZones.swift", "Core/Calls/CallingWindow.swift", "Core/Calls/EndedReason.swift",
     "Core/Calls/EndedReasonTable.swift", "Tests/Referee/main.swift",
 ]
 
