@@ -230,12 +230,14 @@ import Testing
             { while try orchestrator.run() != .init() {} },
             {
                 var stopped = 0
-                for (index, id) in ids.enumerated() {
-                    // Close to where the orchestrator is: some before it, some behind, most beside.
-                    let place = index * leads + generator.next(below: 20) - 10
-                    while taken.load(ordering: .relaxed) + stopped < place, index < 480 {
-                        usleep(50)
-                    }
+                var left = Array(ids.indices)
+                while taken.load(ordering: .relaxed) == 0 { usleep(50) }
+                while !left.isEmpty {
+                    // Close to where the orchestrator is: some behind it, some before, most beside.
+                    let front = (taken.load(ordering: .relaxed) + stopped) / leads
+                    let place = front + generator.next(below: 20) - 5
+                    let nearest = left.indices.min { abs(left[$0] - place) < abs(left[$1] - place) }
+                    let id = ids[left.remove(at: nearest ?? 0)]
                     let cancelled = try unwrap(schedules.cancel(id, by: "test"))
                     stopped += cancelled.notDialed
                     told.withLock { $0[id] = cancelled }
