@@ -97,11 +97,14 @@ class Dashboard {
     }
 
     async #load(signal) {
+        const summary = this.#summaryWatch.read("/api/analytics/summary", { signal, fresh: this.#clock.age > CLOCK_CHECK_MS })
+            .then((answer) => answer && this.#showSummary(answer));
+        // Rows name any year but this one, which the server's time tells: they wait for it, though not in vain.
+        const told = summary.catch(() => {});
         await Promise.all([
-            this.#summaryWatch.read("/api/analytics/summary", { signal, fresh: this.#clock.age > CLOCK_CHECK_MS })
-                .then((summary) => summary && this.#showSummary(summary)),
+            summary,
             this.#pauses.refresh(signal).then((isNew) => isNew && this.#header.showHealth()),
-            this.#listWatch.read(this.#listPath, { signal }).then((list) => list && this.#showList(list)),
+            this.#listWatch.read(this.#listPath, { signal }).then((list) => list && told.then(() => this.#showList(list))),
         ]);
         await Promise.all([this.#showVersion(signal), this.#details.refresh(signal), this.#jobs.refresh(signal), this.#schedules.refresh(signal)]);
     }
