@@ -35,10 +35,11 @@ let package = Package(
             path: "Core/System/CSQLite",
             providers: [.apt(["libsqlite3-dev"])]
         ),
-        .systemLibrary(
+        .target(name: "CFileLock", path: "Core/System/CFileLock"),
+        .target(
             name: "CMinizip",
             path: "Core/System/CMinizip",
-            providers: [.apt(["libminizip-dev", "zlib1g-dev"])]
+            linkerSettings: [.linkedLibrary("minizip")]
         ),
         .target(
             name: "CExpat",
@@ -53,7 +54,7 @@ let package = Package(
         .target(
             name: "Core",
             dependencies: [
-                "CFastCGI", "CCurl", "CSQLite", "CPhoneNumber", "CMinizip", "CExpat",
+                "CFastCGI", "CCurl", "CSQLite", "CFileLock", "CPhoneNumber", "CMinizip", "CExpat",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

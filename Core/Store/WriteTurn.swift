@@ -1,4 +1,4 @@
-import CSQLite
+import CFileLock
 import Glibc
 import Synchronization
 
@@ -41,25 +41,25 @@ final class WriteTurn: Sendable {
         let ticket = try drawTicket(by: deadline)
         do {
             try lock(place(of: ticket - 1), by: deadline)
-            presales_unlock(descriptor, place(of: ticket - 1))
+            CFileLockGive(descriptor, place(of: ticket - 1))
             try lock(WriteTurn.wholeFile, by: deadline)
             held.store(ticket, ordering: .relaxed)
         } catch {
-            presales_unlock(descriptor, place(of: ticket))
+            CFileLockGive(descriptor, place(of: ticket))
             throw error
         }
     }
 
     /// Gives the turn to the next in line.
     func release() {
-        presales_unlock(descriptor, WriteTurn.wholeFile)
-        presales_unlock(descriptor, place(of: held.load(ordering: .relaxed)))
+        CFileLockGive(descriptor, WriteTurn.wholeFile)
+        CFileLockGive(descriptor, place(of: held.load(ordering: .relaxed)))
     }
 
     /// The number after the last one drawn, which the file holds.
     private func drawTicket(by deadline: ContinuousClock.Instant) throws -> Int {
         try lock(WriteTurn.dispenser, by: deadline)
-        defer { presales_unlock(descriptor, WriteTurn.dispenser) }
+        defer { CFileLockGive(descriptor, WriteTurn.dispenser) }
         var ticket = 0
         pread(descriptor, &ticket, MemoryLayout<Int>.size, 0)
         ticket = abs(ticket % (1 << 40)) + 1
@@ -72,12 +72,11 @@ final class WriteTurn: Sendable {
 
     private func lock(_ place: Int, by deadline: ContinuousClock.Instant) throws {
         let patience = max(.zero, deadline - .now)
-        let code = presales_lock_within(descriptor, place, Int(patience.milliseconds))
+        let code = CFileLockTake(descriptor, place, Int(patience.milliseconds))
         guard code == 0 else { throw WriteTurn.unavailable(code: code) }
     }
 
-    /// What `presales_lock` takes for the whole file.
-    private static let wholeFile = -1
+    private static let wholeFile = CFileLockWholeFile
     /// The byte that who draws a ticket locks.
     private static let dispenser = 0
 

@@ -10,14 +10,8 @@ final class Archive {
         case damaged, encrypted, tooLarge, tooManyParts
     }
 
-    private struct Part {
-        var position: unz64_file_pos
-        var size: UInt64
-        var isEncrypted: Bool
-    }
-
-    private let handle: unzFile
-    private var parts: [String: Part] = [:]
+    private let handle: OpaquePointer
+    private var parts: [String: CMinizipPart] = [:]
     /// How many bytes may still be unpacked.
     private var room: UInt64
 
@@ -29,21 +23,22 @@ final class Archive {
     ///   - maximumSize: how many bytes may be unpacked in all.
     /// - Throws: ``Failure``.
     init(_ file: TemporaryFile, maximumParts: Int, maximumSize: Int) throws(Failure) {
-        guard let handle = presales_zip_open(file.descriptor) else { throw .damaged }
+        guard let handle = CMinizipOpen(file.descriptor) else { throw .damaged }
         self.handle = handle
         room = UInt64(maximumSize)
-        var about = unz_global_info64()
-        guard unzGetGlobalInfo64(handle, &about) == UNZ_OK else { throw .damaged }
-        guard about.number_entry <= maximumParts else { throw .tooManyParts }
-        var status = unzGoToFirstFile(handle)
-        while status == UNZ_OK {
-            try addPart()
-            status = unzGoToNextFile(handle)
+        let count = CMinizipCount(handle)
+        guard count >= 0 else { throw .damaged }
+        guard count <= maximumParts else { throw .tooManyParts }
+        var part = CMinizipPart()
+        var status = CMinizipFirst(handle, &part)
+        while status > 0 {
+            try add(part)
+            status = CMinizipNext(handle, &part)
         }
-        guard status == UNZ_END_OF_LIST_OF_FILE else { throw .damaged }
+        guard status == 0 else { throw .damaged }
     }
 
-    deinit { unzClose(handle) }
+    deinit { CMinizipClose(handle) }
 
     /// Whether there is a part of this name.
     func contains(_ name: String) -> Bool { parts[name.lowercased()] != nil }
@@ -56,15 +51,13 @@ final class Archive {
         guard !part.isEncrypted else { throw Failure.encrypted }
         // Never more than this comes out, whatever was packed.
         guard part.size <= room else { throw Failure.tooLarge }
-        guard unzGoToFilePos64(handle, &part.position) == UNZ_OK,
-            unzOpenCurrentFile(handle) == UNZ_OK
-        else { throw Failure.damaged }
+        guard CMinizipBegin(handle, &part) else { throw Failure.damaged }
         var isOpen = true
-        defer { if isOpen { unzCloseCurrentFile(handle) } }
+        defer { if isOpen { _ = CMinizipEnd(handle) } }
         var piece = [UInt8](repeating: 0, count: 64 * 1024)
         var size: UInt64 = 0
         while true {
-            let count = Int(unzReadCurrentFile(handle, &piece, UInt32(piece.count)))
+            let count = Int(CMinizipRead(handle, &piece, UInt32(piece.count)))
             guard count >= 0, room >= count else { throw Failure.damaged }
             if count == 0 { break }
             size += UInt64(count)
@@ -73,37 +66,16 @@ final class Archive {
         }
         isOpen = false
         // The last step compares the checksum.
-        guard unzCloseCurrentFile(handle) == UNZ_OK, size == part.size else {
-            throw Failure.damaged
-        }
+        guard CMinizipEnd(handle), size == part.size else { throw Failure.damaged }
     }
 
-    private func addPart() throws(Failure) {
-        var about = unz_file_info64()
-        var name = [CChar](repeating: 0, count: 512)
-        let status = unzGetCurrentFileInfo64(
-            handle,
-            &about,
-            &name,
-            UInt(name.count - 1),
-            nil,
-            0,
-            nil,
-            0
-        )
-        var position = unz64_file_pos()
-        guard status == UNZ_OK, unzGetFilePos64(handle, &position) == UNZ_OK else { throw .damaged }
-        let text = String(
-            decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)),
-            as: UTF8.self
-        )
-        let key = text.replacing("\\", with: "/").lowercased()
+    private func add(_ part: CMinizipPart) throws(Failure) {
+        let name = withUnsafeBytes(of: part.name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let key = name.replacing("\\", with: "/").lowercased()
         // Of two parts of one name Office reads neither; which one is meant nobody knows.
         guard parts[key] == nil else { throw .damaged }
-        parts[key] = Part(
-            position: position,
-            size: about.uncompressed_size,
-            isEncrypted: about.flag & 1 != 0
-        )
+        parts[key] = part
     }
 }

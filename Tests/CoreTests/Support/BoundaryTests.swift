@@ -5,7 +5,8 @@ import Testing
 @Suite struct BoundaryTests {
     @Test(arguments: [
         ("CFastCGI", "Core/Web"), ("CCurl", "Core/Outside"), ("GRDB", "Core/Store"),
-        ("CSQLite", "Core/Store"), ("CPhoneNumber", "Core/Leads"),
+        ("CSQLite", "Core/Store"), ("CFileLock", "Core/Store"),
+        ("CPhoneNumber", "Core/Leads"),
         ("CMinizip", "Core/Leads/Workbook"), ("CExpat", "Core/Leads/Workbook"),
     ])
     func `a C library, or the database's, is imported in one folder only`(
@@ -25,7 +26,7 @@ import Testing
         )
         #expect(
             Set(libraries) == [
-                "CFastCGI", "CCurl", "CSQLite", "CPhoneNumber", "CMinizip", "CExpat",
+                "CFastCGI", "CCurl", "CSQLite", "CFileLock", "CPhoneNumber", "CMinizip", "CExpat",
             ]
         )
     }
