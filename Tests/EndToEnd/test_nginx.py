@@ -126,8 +126,8 @@ class Errors(NginxTest):
             ("garbage", "\x01\x02\x03\r\n\r\n", 400, "malformed"),
             ("length and chunks", f"POST /api/leads HTTP/1.1\r\n{host}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "malformed"),
             ("length that is none", f"POST /api/leads HTTP/1.1\r\n{host}Content-Length: -1\r\n\r\n", 400, "malformed"),
-            ("unknown encoding", f"POST /api/leads HTTP/1.1\r\n{host}Transfer-Encoding: mystery\r\n\r\n", 501, "not_supported"),
-            ("unknown version", f"GET /api/leads HTTP/9.1\r\n{host}\r\n", 505, "not_supported"),
+            ("unknown encoding", f"POST /api/leads HTTP/1.1\r\n{host}Transfer-Encoding: mystery\r\n\r\n", 400, "malformed"),
+            ("unknown version", f"GET /api/leads HTTP/9.1\r\n{host}\r\n", 400, "malformed"),
         ]:
             with self.subTest(name):
                 self.assert_error(self.stack.raw(request), status, code)
