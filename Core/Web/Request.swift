@@ -85,6 +85,33 @@ public struct Request {
         try object(limit: 4096).refuseUnknown(except: [])
     }
 
+    /// Whether nothing is to be stored (`dry_run=true`), for a request that has no other parameter.
+    ///
+    /// `subject` is what the sentence of an error is about, for example "An upload".
+    /// - Throws: ``Failure`` 400 for another parameter and for another value.
+    public func isDryRun(of subject: String) throws -> Bool {
+        if let name = query.names.first(where: { $0 != "dry_run" }) {
+            let shown = String(name.prefix(40))
+            throw Failure(
+                400,
+                "unknown_parameter",
+                "\(subject) has no parameter “\(shown)”. It has dry_run.",
+                field: shown
+            )
+        }
+        switch try query.value("dry_run") {
+        case "true": return true
+        case nil, "false": return false
+        default:
+            throw Failure(
+                400,
+                "invalid_dry_run",
+                "dry_run must be true or false.",
+                field: "dry_run"
+            )
+        }
+    }
+
     /// How long a JSON body may be: 1 MB.
     public static let defaultLimit = 1_048_576
 }

@@ -18,7 +18,7 @@ struct BulkUpload: Sendable {
     }
 
     private func upload(_ request: Request) throws -> Response {
-        let isDryRun = try isDryRun(request)
+        let isDryRun = try request.isDryRun(of: "An upload")
         guard request.body.length <= BulkUpload.limit else { throw BulkUpload.tooLarge }
         var limits = Multipart.Limits()
         limits.bodyBytes = BulkUpload.limit
@@ -62,29 +62,6 @@ struct BulkUpload: Sendable {
             )
         }
         return .json(report.json(isDryRun: isDryRun))
-    }
-
-    private func isDryRun(_ request: Request) throws -> Bool {
-        if let name = request.query.names.first(where: { $0 != "dry_run" }) {
-            let shown = String(name.prefix(40))
-            throw Failure(
-                400,
-                "unknown_parameter",
-                "An upload has no parameter “\(shown)”. It has dry_run.",
-                field: shown
-            )
-        }
-        switch try request.query.value("dry_run") {
-        case "true": return true
-        case nil, "false": return false
-        default:
-            throw Failure(
-                400,
-                "invalid_dry_run",
-                "dry_run must be true or false.",
-                field: "dry_run"
-            )
-        }
     }
 
     /// The form is one file: a second one, or a field that would be ignored, is a mistake to name.

@@ -28,7 +28,7 @@ struct Schedules: Sendable {
     // MARK: Bulk schedules
 
     private func create(_ request: Request) throws -> Response {
-        let isDryRun = try isDryRun(request)
+        let isDryRun = try request.isDryRun(of: "A schedule")
         let object = try request.object()
         try object.refuseUnknown(
             except: ["lead_uuids", "schedule_time", "parallel_calls", "batch_interval"]
@@ -66,29 +66,6 @@ struct Schedules: Sendable {
                     + "\(error.uuids.count > 3 ? " …" : "").",
                 field: "lead_uuids",
                 details: details
-            )
-        }
-    }
-
-    private func isDryRun(_ request: Request) throws -> Bool {
-        if let name = request.query.names.first(where: { $0 != "dry_run" }) {
-            let shown = String(name.prefix(40))
-            throw Failure(
-                400,
-                "unknown_parameter",
-                "A schedule has no parameter “\(shown)”. It has dry_run.",
-                field: shown
-            )
-        }
-        switch try request.query.value("dry_run") {
-        case "true": return true
-        case nil, "false": return false
-        default:
-            throw Failure(
-                400,
-                "invalid_dry_run",
-                "dry_run must be true or false.",
-                field: "dry_run"
             )
         }
     }
