@@ -72,7 +72,7 @@ public struct LeadStore: Sendable {
             \(fields.whatsappNumber?.e164), \(fields.partner), \(fields.zone?.identifier),
             \(fields.zone == nil ? nil : source.rawValue), \(fields.consentAt),
             \(fields.consentText), \(fields.consentSource), \(optedOutAt), \(declinedAt), \(state),
-            (SELECT value + 1 FROM change_counter), \(now), \(now))
+            (SELECT value + 1 - is_taken FROM change_counter), \(now), \(now))
             ON CONFLICT (number) WHERE deleted_at IS NULL DO NOTHING
             """
         )
@@ -252,7 +252,8 @@ public struct LeadStore: Sendable {
             try connection.execute(
                 """
                 UPDATE leads SET declined_at = \(declinedAt), next_retry_time = NULL,
-                journey_state = \(JourneyState.declined) WHERE id = \(lead.id)
+                journey_state = iif(opted_out_at IS NULL, \(JourneyState.declined), journey_state)
+                WHERE id = \(lead.id)
                 """
             )
             try forgo(lead, .declined, "declined before", now, connection)

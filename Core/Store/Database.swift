@@ -95,7 +95,11 @@ public final class Database: Sendable {
     ///
     /// - Throws: ``Unavailable``, ``ConstraintViolation``, ``StatementFailed``; what `body` throws.
     public func write<T>(_ body: (Connection) throws -> T) throws -> T {
-        try driver().write(body)
+        let hasSchema = requiredVersion > 0
+        return try driver().write { connection in
+            if hasSchema { try connection.execute(Migrations.beginning) }
+            return try body(connection)
+        }
     }
 
     /// Checks that the open file is still the one at the path: once it was moved away or replaced,

@@ -40,13 +40,18 @@ public enum Migrations {
         return applied
     }
 
+    /// What every write begins with: its first change takes the next number of the change counter.
+    static let beginning: SQL = "UPDATE change_counter SET is_taken = 0 WHERE is_taken = 1"
+
     private static let schema1 = """
-        -- One counter for every change a reader can see: entity tags, the live view, deltas.
+        -- One counter for every change a reader can see: entity tags, the live view, deltas. It counts
+        -- writes, not statements: one that changes something takes a number and marks that it did.
         CREATE TABLE change_counter (
             id INTEGER PRIMARY KEY CHECK (id = 1),
-            value INTEGER NOT NULL
+            value INTEGER NOT NULL,
+            is_taken INTEGER NOT NULL DEFAULT 0 CHECK (is_taken IN (0, 1))
         ) STRICT;
-        INSERT INTO change_counter VALUES (1, 1);
+        INSERT INTO change_counter (id, value) VALUES (1, 1);
 
         CREATE TABLE leads (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -460,71 +465,73 @@ public enum Migrations {
                 ON CONFLICT DO UPDATE SET count = count + 1;
         END;
 
-        -- change_seq: whatever a reader of a lead can see stamps the lead with the next number.
-        -- Who adds many leads gives them their numbers itself: a second write of each row is saved.
+        -- change_seq: whatever a reader of a lead can see stamps the lead with the number of the write.
+        -- A row is not written a second time for a number that it has already, so who adds many leads
+        -- gives them theirs.
         CREATE TRIGGER leads_inserted AFTER INSERT ON leads BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE new.change_seq = 0 AND id = new.id;
+                WHERE id = new.id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER leads_changed AFTER UPDATE ON leads
         WHEN new.change_seq = old.change_seq BEGIN
-            UPDATE change_counter SET value = value + 1;
-            UPDATE leads SET change_seq = (SELECT value FROM change_counter) WHERE id = new.id;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
+            UPDATE leads SET change_seq = (SELECT value FROM change_counter)
+                WHERE id = new.id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER calls_inserted AFTER INSERT ON calls BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER calls_changed AFTER UPDATE ON calls BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER journey_steps_inserted AFTER INSERT ON journey_steps BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER dial_requests_inserted AFTER INSERT ON dial_requests BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER dial_requests_changed AFTER UPDATE ON dial_requests BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER messages_inserted AFTER INSERT ON messages BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER messages_changed AFTER UPDATE ON messages BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER outbox_inserted AFTER INSERT ON outbox BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER outbox_changed AFTER UPDATE ON outbox BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
             UPDATE leads SET change_seq = (SELECT value FROM change_counter)
-                WHERE id = new.lead_id;
+                WHERE id = new.lead_id AND change_seq <> (SELECT value FROM change_counter);
         END;
         CREATE TRIGGER settings_inserted AFTER INSERT ON settings BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
         END;
         CREATE TRIGGER settings_changed AFTER UPDATE ON settings BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
         END;
         CREATE TRIGGER settings_deleted AFTER DELETE ON settings BEGIN
-            UPDATE change_counter SET value = value + 1;
+            UPDATE change_counter SET value = value + 1, is_taken = 1 WHERE is_taken = 0;
         END;
         """
 }

@@ -204,6 +204,48 @@ import Testing
         #expect(try lead(added.uuid)["change_seq"] == before)
     }
 
+    @Test
+    func `all that one write changes about a lead takes one number, and the next write the next`()
+        throws
+    {
+        let added = try add(try fields("+919876543210"))
+        func number() throws -> Int64 { try #require(try lead(added.uuid)["change_seq"]) }
+        func counter() throws -> Int64? { try world.value("SELECT value FROM change_counter") }
+        var before = try number()
+        for _ in 0..<3 {
+            // A promise, two steps and two fields.
+            try world.database.write { connection in
+                try store.edit(added.uuid, now: world.now, in: connection) { fields in
+                    var fields = fields
+                    fields.number = try self.number("+91987654\(4000 + before)")
+                    return fields
+                }
+                try DialRequests.add(
+                    added.id,
+                    .callback,
+                    dueAt: world.now + .milliseconds(before),
+                    now: world.now,
+                    in: connection
+                )
+                try connection.execute("UPDATE leads SET retry_count = retry_count + 1")
+            }
+            #expect(try number() == before + 1)
+            #expect(try counter() == before + 1)
+            before = try number()
+        }
+        // What nobody can see of a lead takes none.
+        try world.database.write { try $0.execute("DELETE FROM job_runs") }
+        #expect(try counter() == before)
+        // A write that fails gives its number back.
+        #expect(throws: Missing.self) {
+            try world.database.write { connection in
+                try connection.execute("UPDATE leads SET retry_count = 7")
+                throw Missing()
+            }
+        }
+        #expect(try counter() == before)
+    }
+
     // MARK: Delete
 
     @Test func `a deleted lead frees its number and takes back all that was planned`() throws {

@@ -10,7 +10,14 @@ import Testing
     init() throws { scratch = try Scratch() }
 
     private static let steps = [
-        Migrations.Migration(name: "first", statements: "CREATE TABLE a (n INTEGER) STRICT;"),
+        // Every write looks at the counter of changes.
+        Migrations.Migration(
+            name: "first",
+            statements: """
+                CREATE TABLE a (n INTEGER) STRICT;
+                CREATE TABLE change_counter (is_taken INTEGER) STRICT;
+                """
+        ),
         Migrations.Migration(
             name: "second",
             statements: "CREATE TABLE b (n INTEGER) STRICT; INSERT INTO b VALUES (1), (2);"
