@@ -108,7 +108,8 @@ struct OptOut: OperatorCommand {
                 return try LiveCall.find(number: number, in: connection)
             }
         }
-        print("\(number) is not contacted any more.")
+        // In full, so that whoever typed it sees how it was read; a number by itself prints shortened.
+        print("\(number.e164) is not contacted any more.")
         if let liveCall { try end(liveCall, environment) }
     }
 
