@@ -106,7 +106,9 @@ public struct CallEvents: Sendable {
         else { return .none }
         guard !call.hasOutcome else { return try learnLate(report, call, before, now, connection) }
         let endedAt = report.endedAt ?? call.endedAt ?? now
-        let verdict = Verdict(report)
+        // That a number is bad says nothing about the one it was corrected to since.
+        let isCorrected = call.number != before.number.e164
+        let verdict = Verdict(report, isCorrected: isCorrected)
         try store(report, verdict, endedAt, of: call, before, now, connection)
         try settleRequest(of: call, now, connection)
         if verdict.isOurFault {
@@ -160,9 +162,10 @@ public struct CallEvents: Sendable {
         let reason: EndedReason
         let outcome: EndedReason.Outcome
         let result: Workflow.Facts.Result
+        /// Whether the attempt does not count and comes again.
         let isOurFault: Bool
 
-        init(_ report: VapiMessage.CallReport) {
+        init(_ report: VapiMessage.CallReport, isCorrected: Bool) {
             reason = EndedReason(report.endedReason ?? "unknown-error")
             outcome = reason.outcome(spoken: report.hasSpoken, duration: report.duration)
             let retry = reason.retry(spoken: report.hasSpoken, duration: report.duration)
@@ -172,8 +175,8 @@ public struct CallEvents: Sendable {
                 isOurFault = !report.hasSpoken
                 result = report.hasSpoken ? .needsPerson : .ourFault
             case .badNumber:
-                isOurFault = false
-                result = .numberBad
+                isOurFault = isCorrected
+                result = isCorrected ? .ourFault : .numberBad
             case .cancelled:
                 isOurFault = false
                 result = .cancelled
@@ -290,6 +293,7 @@ public struct CallEvents: Sendable {
         try journey.callEnded(
             lead,
             callID: call.id,
+            stateBefore: call.previousJourneyState,
             result: result,
             endedAt: endedAt,
             now: now,
@@ -338,7 +342,13 @@ public struct CallEvents: Sendable {
             """
         )
         if qualification?.declined == true {
-            try Suppressions.decline(before, words: report.summary, at: endedAt, in: connection)
+            try Suppressions.decline(
+                before,
+                dialed: call.number,
+                words: report.summary,
+                at: endedAt,
+                in: connection
+            )
         }
     }
 

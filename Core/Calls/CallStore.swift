@@ -6,6 +6,8 @@ enum CallStore {
         let attemptID: String
         let leadID: Int64
         let requestID: Int64
+        /// The number that was dialed: the lead's may have been corrected since.
+        let number: String
         let kind: DialKind
         let state: CallState
         let vapiCallID: String?
@@ -23,6 +25,7 @@ enum CallStore {
             attemptID = try row.required("attempt_id")
             leadID = try row.required("lead_id")
             requestID = try row.required("request_id")
+            number = try row.required("number")
             kind = try row.required("kind")
             state = try row.required("state")
             vapiCallID = row["vapi_call_id"]
@@ -37,7 +40,7 @@ enum CallStore {
     }
 
     static let columns: SQL = """
-        SELECT id, attempt_id, lead_id, request_id, kind, state, vapi_call_id, created_at, ended_at,
+        SELECT id, attempt_id, lead_id, request_id, number, kind, state, vapi_call_id, created_at, ended_at,
         outcome, previous_status, previous_journey_state, absent_at,
         structured_data IS NOT NULL AS is_analysed FROM calls
         """
@@ -153,8 +156,7 @@ enum CallStore {
         try connection.execute(
             """
             UPDATE leads SET call_status = \(call.previousStatus), last_updated_at = \(now),
-            next_retry_time = (SELECT due_at FROM dial_requests WHERE lead_id = \(call.leadID)
-                AND kind = 'retry' AND state = 'waiting'),
+            next_retry_time = \(sql: DialRequests.nextRetryTime(of: call.leadID)),
             journey_state = CASE journey_state WHEN 'calling' THEN \(call.previousJourneyState)
                 ELSE journey_state END
             WHERE id = \(call.leadID)

@@ -166,9 +166,9 @@ public struct Dialer: Sendable {
         // Nobody is forgotten: who waited for this very call is a person's business now.
         try connection.execute(
             """
-            UPDATE leads SET next_retry_time = NULL, journey_state = CASE
-            WHEN journey_state = \(JourneyState.waiting) AND NOT EXISTS (SELECT 1 FROM
-            dial_requests WHERE lead_id = \(lead.id) AND state = 'waiting')
+            UPDATE leads SET next_retry_time = \(sql: DialRequests.nextRetryTime(of: lead.id)),
+            journey_state = CASE WHEN journey_state = \(JourneyState.waiting) AND NOT EXISTS
+            (SELECT 1 FROM dial_requests WHERE lead_id = \(lead.id) AND state = 'waiting')
             THEN \(JourneyState.needsPerson) ELSE journey_state END WHERE id = \(lead.id)
             """
         )
@@ -190,6 +190,10 @@ public struct Dialer: Sendable {
         _ now: Instant,
         _ connection: Connection
     ) throws {
+        // A call that goes on holds this one again every minute: it is said once.
+        let isKnown =
+            reason == .callInProgress
+            && request.heldBecause == ContactGate.Reason.callInProgress.rawValue
         try DialRequests.postpone(
             request.id,
             to: until,
@@ -199,10 +203,11 @@ public struct Dialer: Sendable {
         )
         try connection.execute(
             """
-            UPDATE leads SET next_retry_time = \(until), last_updated_at = \(now)
-            WHERE id = \(lead.id) AND next_retry_time IS NOT NULL
+            UPDATE leads SET next_retry_time = \(sql: DialRequests.nextRetryTime(of: lead.id)),
+            last_updated_at = \(now) WHERE id = \(lead.id)
             """
         )
+        guard !isKnown else { return }
         try JourneyLog.add(
             lead.id,
             node: Workflow.Node.initiateCall.rawValue,
@@ -242,7 +247,7 @@ public struct Dialer: Sendable {
         try connection.execute(
             """
             UPDATE leads SET call_status = \(LeadStatus.initiated), last_call_time = \(now),
-            vapi_call_id = NULL, next_retry_time = NULL,
+            vapi_call_id = NULL, next_retry_time = \(sql: DialRequests.nextRetryTime(of: lead.id)),
             journey_state = \(JourneyState.calling), last_updated_at = \(now)
             WHERE id = \(lead.id)
             """
@@ -468,6 +473,7 @@ public struct Dialer: Sendable {
         try journey.callEnded(
             lead,
             callID: attempt.callID,
+            stateBefore: attempt.lead.journeyState,
             result: .numberBad,
             endedAt: now,
             now: now,

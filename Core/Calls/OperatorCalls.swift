@@ -92,11 +92,24 @@ public struct OperatorCalls: Sendable {
     ///
     /// - Throws: ``Database/Unavailable``; then nothing is promised.
     public func call(leadUUIDs: [String]) throws -> Bulk {
+        let (requests, refused) = try promise(leadUUIDs)
+        let started = Clock.system.now()
+        try orchestrator.run(until: { Clock.system.now() - started >= OperatorCalls.patience })
+        var bulk = try dialer.database.read { try outcome(of: requests, in: $0) }
+        bulk.errors = (bulk.errors + refused).sorted { $0.leadUUID < $1.leadUUID }
+        return bulk
+    }
+
+    /// Promises a call to every lead, in the order of the list, and says who is not called.
+    func promise(_ leadUUIDs: [String]) throws -> (
+        requests: [Int64: String], refused: [Bulk.Refused]
+    ) {
         let now = dialer.clock.now()
-        let (requests, refused) = try dialer.database.write { connection in
+        return try dialer.database.write { connection in
+            var seen: Set<String> = []
             var requests: [Int64: String] = [:]
             var refused: [Bulk.Refused] = []
-            for uuid in Set(leadUUIDs) {
+            for uuid in leadUUIDs where seen.insert(uuid).inserted {
                 switch try promise(uuid, now: now, in: connection) {
                 case .success(let id): requests[id] = uuid
                 case .failure(let error): refused.append(error.refused)
@@ -104,11 +117,6 @@ public struct OperatorCalls: Sendable {
             }
             return (requests, refused)
         }
-        let started = Clock.system.now()
-        try orchestrator.run(until: { Clock.system.now() - started >= OperatorCalls.patience })
-        var bulk = try dialer.database.read { try outcome(of: requests, in: $0) }
-        bulk.errors = (bulk.errors + refused).sorted { $0.leadUUID < $1.leadUUID }
-        return bulk
     }
 
     /// What became of promises by now, whoever kept them: the orchestrator's timer dials as well.

@@ -62,10 +62,12 @@ public struct Journey: Sendable {
 
     /// Walks on from `check_retry` once a call's outcome is final; retry times count from `endedAt`.
     ///
+    /// `stateBefore` is where the lead was before the call.
     /// - Throws: ``Database/Unavailable``.
     func callEnded(
         _ lead: Contact,
         callID: Int64,
+        stateBefore: JourneyState,
         result: Workflow.Facts.Result,
         endedAt: Instant,
         now: Instant,
@@ -78,7 +80,8 @@ public struct Journey: Sendable {
             isOptedOut: lead.optedOutAt != nil || lead.isDeleted,
             retriesUsed: lead.retryCount,
             retriesAllowed: policy.maximum,
-            canWhatsApp: channels.whatsApp && !lead.isNumberInvalid
+            canWhatsApp: channels.whatsApp && !lead.isNumberInvalid,
+            isWrittenTo: try stateBefore == .fallback && isWrittenTo(lead, connection)
         )
         try walk(
             from: .checkRetry,
@@ -204,12 +207,12 @@ public struct Journey: Sendable {
             return "The conversation took place, so no further call is needed. A follow-up message "
                 + "is queued."
         case (.checkRetry, .cancelled):
-            try move(lead, to: .needsPerson, now, connection)
+            try leaveToPerson(lead, now, connection)
             return "The call was cancelled by hand, so nothing more is planned by itself."
         case (.checkRetry, .ourFault):
             return "The call failed through no fault of this person's and does not count."
         case (.checkRetry, .needsPerson):
-            try move(lead, to: .needsPerson, now, connection)
+            try leaveToPerson(lead, now, connection)
             return "The call broke off or cannot be judged. A person should decide what to do next."
         case (.checkRetry, .numberBad):
             try settle(lead, .unreachable, because: .numberInvalid, now, connection)
@@ -217,6 +220,10 @@ public struct Journey: Sendable {
         case (.checkRetry, .retryLeft):
             return
                 "Nobody was reached; \(facts.retriesUsed) of \(facts.retriesAllowed) retries used."
+        case (.checkRetry, .alreadyWritten):
+            try settle(lead, .fallback, because: .attemptsUsedUp, now, connection)
+            return "Nobody was reached. A message was queued after an earlier call, so none is "
+                + "queued again."
         case (.checkRetry, .retriesUsedUp):
             try settle(lead, .exhausted, because: .attemptsUsedUp, now, connection)
             return "Nobody was reached and all \(facts.retriesAllowed) retries are used up."
@@ -299,6 +306,20 @@ public struct Journey: Sendable {
         try move(lead, to: state, now, connection)
     }
 
+    /// Stops calling by ourselves, because the next call could be the second for one conversation.
+    ///
+    /// What a person has planned, a callback or a schedule, stands.
+    private func leaveToPerson(_ lead: Contact, _ now: Instant, _ connection: Connection) throws {
+        try DialRequests.cancelAll(
+            of: lead.id,
+            kinds: [.retry, .new],
+            because: JourneyState.needsPerson.rawValue,
+            now: now,
+            in: connection
+        )
+        try move(lead, to: .needsPerson, now, connection)
+    }
+
     /// Ends the chase of a person of whom it is learned late that they declined.
     func declined(
         _ lead: Contact,
@@ -327,8 +348,8 @@ public struct Journey: Sendable {
     ) throws {
         try connection.execute(
             """
-            UPDATE leads SET journey_state = \(state), next_retry_time = NULL,
-            last_updated_at = \(now) WHERE id = \(lead.id)
+            UPDATE leads SET journey_state = \(state),
+            next_retry_time = \(sql: DialRequests.nextRetryTime(of: lead.id)), last_updated_at = \(now) WHERE id = \(lead.id)
             """
         )
     }
@@ -355,6 +376,17 @@ public struct Journey: Sendable {
             return false
         }
         return true
+    }
+
+    /// Whether the message that follows the last retry waits, or has gone out.
+    private func isWrittenTo(_ lead: Contact, _ connection: Connection) throws -> Bool {
+        let found: Int? = try connection.value(
+            """
+            SELECT 1 FROM outbox WHERE lead_id = \(lead.id) AND state NOT IN ('dead', 'cancelled')
+            AND json_extract(payload, '$.template') = \(Template.retryFallback.rawValue) LIMIT 1
+            """
+        )
+        return found != nil
     }
 
     /// What is written to people without their asking.

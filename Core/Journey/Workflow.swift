@@ -5,6 +5,7 @@
 ///                                 ├─ retries used up → whatsapp_fallback ────► end
 ///                                 │            └ impossible or failed → email_fallback ► end
 ///                                 ├─ number bad → email_fallback ────────────► end
+///                                 ├─ used up, and written to before → end
 ///                                 ├─ a person must look → end
 ///                                 └─ cancelled, our own fault → end
 ///
@@ -33,6 +34,7 @@ public struct Workflow: Sendable {
         case needsPerson = "needs_person"
         case retryLeft = "retry_left"
         case retriesUsedUp = "retries_used_up"
+        case alreadyWritten = "already_written"
         case whatsAppPossible = "whatsapp_possible"
         case whatsAppImpossible = "whatsapp_impossible"
         case whatsAppFailed = "whatsapp_failed"
@@ -51,6 +53,7 @@ public struct Workflow: Sendable {
             case .retryLeft: facts.result == .notReached && facts.retriesUsed < facts.retriesAllowed
             case .retriesUsedUp:
                 facts.result == .notReached && facts.retriesUsed >= facts.retriesAllowed
+            case .alreadyWritten: Guard.retriesUsedUp.holds(for: facts) && facts.isWrittenTo
             case .whatsAppPossible: facts.canWhatsApp
             case .whatsAppImpossible: !facts.canWhatsApp
             case .whatsAppFailed: facts.hasWhatsAppFailed
@@ -86,6 +89,8 @@ public struct Workflow: Sendable {
         public var retriesUsed: Int
         public var retriesAllowed: Int
         public var canWhatsApp: Bool
+        /// Whether the message that follows the last retry was queued after an earlier call.
+        public var isWrittenTo: Bool
         /// Whether WhatsApp refused or could not deliver the message of ``Node/whatsAppFallback``.
         public var hasWhatsAppFailed: Bool
 
@@ -97,6 +102,7 @@ public struct Workflow: Sendable {
             retriesUsed: Int = 0,
             retriesAllowed: Int = 3,
             canWhatsApp: Bool = false,
+            isWrittenTo: Bool = false,
             hasWhatsAppFailed: Bool = false
         ) {
             self.result = result
@@ -105,6 +111,7 @@ public struct Workflow: Sendable {
             self.retriesUsed = retriesUsed
             self.retriesAllowed = retriesAllowed
             self.canWhatsApp = canWhatsApp
+            self.isWrittenTo = isWrittenTo
             self.hasWhatsAppFailed = hasWhatsAppFailed
         }
     }
@@ -124,6 +131,7 @@ public struct Workflow: Sendable {
         Edge(from: .checkRetry, when: .needsPerson, to: .end),
         Edge(from: .checkRetry, when: .numberBad, to: .emailFallback),
         Edge(from: .checkRetry, when: .retryLeft, to: .incrementRetry),
+        Edge(from: .checkRetry, when: .alreadyWritten, to: .end),
         Edge(from: .checkRetry, when: .retriesUsedUp, to: .whatsAppFallback),
         Edge(from: .incrementRetry, when: .always, to: .end),
         Edge(from: .whatsAppFallback, when: .whatsAppFailed, to: .emailFallback),

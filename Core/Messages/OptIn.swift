@@ -47,7 +47,8 @@ extension Suppressions {
             )
             lifted += connection.changes
         }
-        guard lifted > 0 else { return }
+        // A lead whose number was corrected since may be opted out without being found above.
+        guard lifted > 0 || lead?.optedOutAt != nil else { return }
         try AuditLog.add(
             "opt_in",
             by: "whatsapp",
@@ -58,9 +59,9 @@ extension Suppressions {
         guard let lead, lead.optedOutAt != nil else { return }
         try connection.execute(
             """
-            UPDATE leads SET opted_out_at = NULL, last_updated_at = \(now), journey_state =
-            CASE WHEN declined_at IS NOT NULL THEN 'declined' ELSE CASE call_status WHEN 'completed' THEN 'completed' WHEN 'pending' THEN 'new'
-            ELSE 'needs_person' END END WHERE id = \(lead.id)
+            UPDATE leads SET opted_out_at = NULL, last_updated_at = \(now), journey_state = CASE
+            WHEN declined_at IS NOT NULL THEN 'declined' WHEN call_status = 'completed' THEN 'completed'
+            WHEN call_status = 'pending' THEN 'new' ELSE 'needs_person' END WHERE id = \(lead.id)
             """
         )
         try JourneyLog.add(

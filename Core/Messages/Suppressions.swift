@@ -84,15 +84,26 @@ public enum Suppressions {
     /// the lead is deleted and comes back in a file.
     ///
     /// What the conversation was about (`words`) is kept as proof. Planned calls are the journey's to
-    /// cancel.
+    /// cancel. Where the lead's number was corrected since, the one that was `dialed` is declined too.
     /// - Throws: ``Database/Unavailable``.
     static func decline(
         _ lead: Contact,
+        dialed: String,
         words: String?,
         at instant: Instant,
         in connection: Connection
     ) throws {
         try add(lead, .declined, .call, words, instant, connection)
+        try add(
+            .number,
+            dialed,
+            of: lead.uuid,
+            because: .declined,
+            channel: ContactGate.Channel.call.rawValue,
+            words: words,
+            now: instant,
+            in: connection
+        )
         try cancelMessages(to: lead, in: connection)
     }
 

@@ -12,6 +12,8 @@ public enum DialRequests {
         public let scheduleID: Int64?
         /// When it was promised, or promised anew.
         public let createdAt: Instant
+        /// Why it was moved to a later time, if it was.
+        public let heldBecause: String?
     }
 
     /// Why a promise is dropped when another call to the same person takes its place.
@@ -19,7 +21,8 @@ public enum DialRequests {
 
     private static let columns: SQL =
         """
-        SELECT id, lead_id, kind, due_at, promised_at, schedule_id, created_at FROM dial_requests
+        SELECT id, lead_id, kind, due_at, promised_at, schedule_id, created_at, reason
+        FROM dial_requests
         """
 
     /// Promises a call.
@@ -188,6 +191,15 @@ public enum DialRequests {
 
     // MARK: One promise
 
+    /// When a lead's promised retry is due, or NULL: what `leads.next_retry_time` has to say whenever
+    /// a promise has changed.
+    static func nextRetryTime(of leadID: Int64) -> SQL {
+        """
+        (SELECT due_at FROM dial_requests WHERE lead_id = \(leadID) AND state = 'waiting'
+        AND kind = \(DialKind.retry))
+        """
+    }
+
     /// A waiting promise.
     ///
     /// - Throws: ``Database/Unavailable``.
@@ -351,5 +363,6 @@ extension DialRequests.Request {
         promisedAt = try row.required("promised_at")
         scheduleID = row["schedule_id"]
         createdAt = try row.required("created_at")
+        heldBecause = row["reason"]
     }
 }

@@ -223,6 +223,21 @@ import Testing
         #expect(try Orchestrator(dialer: world.dialer()).run() == .init())
     }
 
+    @Test func `START counts from a number that the lead was given after the opt-out`() throws {
+        let uuid = try world.lead("+919876543219")
+        try post(text("STOP", from: "919876543219", id: "wamid.a"))
+        try world.database.write { connection in
+            try LeadStore(callsNewLeads: false).edit(uuid, now: world.now, in: connection) {
+                fields in
+                var fields = fields
+                fields.number = try unwrap(PhoneNumber(e164: "+919876543210"))
+                return fields
+            }
+        }
+        try post(text("START", id: "wamid.b"))
+        #expect(try world.contact(uuid).optedOutAt == nil)
+    }
+
     @Test(arguments: [
         (["sent", "delivered", "read"], "read"), (["read", "delivered", "sent"], "read"),
         (["sent", "failed"], "failed"), (["delivered", "failed"], "delivered"),

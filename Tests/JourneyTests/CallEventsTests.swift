@@ -174,7 +174,95 @@ import Testing
         #expect(try world.value("SELECT count(*) FROM outbox") == 1)
     }
 
+    @Test
+    func `who was written to after the last retry is not written to again for a call by hand`()
+        throws
+    {
+        let channels = Journey.Channels(whatsApp: true, email: false)
+        let (uuid, attempt) = try dialed(channels: channels)
+        try world.database.write { try $0.execute("UPDATE leads SET retry_count = 3") }
+        try apply(busy, attempt, channels: channels)
+        #expect(try world.contact(uuid).journeyState == .fallback)
+        for _ in 0..<2 {
+            try apply(busy, try callByHand(uuid), channels: channels)
+            #expect(try world.contact(uuid).journeyState == .fallback)
+        }
+        #expect(try world.value("SELECT count(*) FROM outbox") == 1)
+        // The first message could not be delivered meanwhile: then this call brings another.
+        try world.database.write { try $0.execute("UPDATE outbox SET state = 'dead'") }
+        try apply(busy, try callByHand(uuid), channels: channels)
+        #expect(try world.value("SELECT count(*) FROM outbox WHERE state = 'queued'") == 1)
+    }
+
+    @Test(arguments: [
+        "call-deleted", "call.in-progress.error-pipeline-ws-model-connection-failed",
+    ])
+    func `a retry that was planned does not follow a call that is left to a person`(reason: String)
+        throws
+    {
+        let uuid = try world.lead()
+        try world.promise(uuid, .retry, at: world.now + .hours(20))
+        try world.promise(uuid, .callback, at: world.now + .hours(30))
+        let attempt = try callByHand(uuid, after: .zero)
+        var report = try unwrap(report(declined: false).object)
+        report["endedReason"] = .string(reason)
+        report["analysis"] = nil
+        try apply(.object(report), attempt)
+        #expect(try world.contact(uuid).journeyState == .needsPerson)
+        #expect(try waiting == ["callback"])
+        #expect(try world.value("SELECT next_retry_time FROM leads", as: Instant.self) == nil)
+    }
+
+    // MARK: A number that was corrected before the report came
+
+    @Test func `that the old number is bad says nothing about the new one, which is called`() throws
+    {
+        let (uuid, attempt) = try dialed()
+        try apply(["type": "status-update", "status": "ended"], attempt)
+        try correct(uuid, "+919876543299")
+        try apply(
+            ["type": "end-of-call-report", "endedReason": "sip-outbound-unallocated-number"],
+            attempt
+        )
+        #expect(try !world.contact(uuid).isNumberInvalid)
+        #expect(try waiting == ["schedule"])
+        world.move(by: .minutes(2))
+        try Orchestrator(dialer: world.dialer()).run()
+        #expect(world.orders.map(\.number.e164) == ["+919876543210", "+919876543299"])
+    }
+
+    @Test func `who declined has declined under the number that was dialed, too`() throws {
+        let (uuid, attempt) = try dialed()
+        try apply(["type": "status-update", "status": "ended"], attempt)
+        try correct(uuid, "+919876543299")
+        try apply(report(declined: true), attempt)
+        let other = try world.lead("+919876543210")
+        try world.promise(other, .retry)
+        #expect(try Orchestrator(dialer: world.dialer()).run().dropped == 1)
+        #expect(world.orders.count == 1)
+    }
+
     // MARK: Parts
+
+    private let busy: JSON = ["type": "end-of-call-report", "endedReason": "customer-busy"]
+
+    private func correct(_ uuid: String, _ number: String) throws {
+        try world.database.write { connection in
+            try LeadStore(callsNewLeads: false).edit(uuid, now: world.now, in: connection) {
+                fields in
+                var fields = fields
+                fields.number = try unwrap(PhoneNumber(e164: number))
+                return fields
+            }
+        }
+    }
+
+    /// Calls a lead as an operator does; returns the attempt.
+    private func callByHand(_ uuid: String, after wait: Duration = .days(1)) throws -> String {
+        world.move(by: wait)
+        _ = try OperatorCalls(dialer: world.dialer()).call(leadUUID: uuid)
+        return try unwrap(world.orders.last?.attemptID)
+    }
 
     private var waiting: [String] {
         get throws {

@@ -92,11 +92,16 @@ final class History {
 
     private func step() throws {
         switch random.next(below: 100) {
-        case 0..<22: moveClock()
-        case 22..<42: try orchestrate()
-        case 42..<62: advanceCall()
-        case 62..<80: try deliver()
-        case 80..<86: try reconcile()
+        case 0..<20: moveClock()
+        case 20..<39: try orchestrate()
+        case 39..<58: advanceCall()
+        case 58..<76: try deliver()
+        case 76..<81: try reconcile()
+        case 81: try optIn()
+        case 82: try correctNumber()
+        case 83: try pauseSchedule()
+        case 84: try pausePartner()
+        case 85: try callMany()
         case 86..<88: try callByHand()
         case 88..<90: try bookByHand()
         case 90: try createSchedule()
@@ -119,6 +124,7 @@ final class History {
         let latest = world.now + .days(80)
         while world.now < latest {
             try resume()
+            try resumeParts()
             for _ in 0..<4 {
                 world.move(by: .milliseconds(1))
                 for index in telephone.calls.indices { telephone.advance(index, now: world.now) }
@@ -226,6 +232,7 @@ final class History {
     private func keepNext(answer: Vapi.Placement?, crashing crash: Crash? = nil) throws -> Bool {
         let dialer = try dialer()
         let now = world.now
+        try takeBack()
         let next = rules.nextDue(at: now)
         let reservation = try dialer.reserveNext()
         guard let next else {
@@ -287,8 +294,9 @@ final class History {
         telephone.answer(random.next(below: 4) == 0 ? .notSent(.unreachable) : nil)
         let result = try OperatorCalls(dialer: dialer()).call(leadUUID: rules.leads[lead].uuid)
         let verdict = rules.mayCall(rules.leads[lead], .operator, at: now)
-        let isPossible =
-            verdict == .dial || verdict == .stay && !rules.pauseHolds(at: now)
+        let isPaused =
+            rules.pauseHolds(at: now) || rules.isPartnerPaused(rules.leads[lead])
+        let isPossible = verdict == .dial || verdict == .stay && !isPaused
         guard isPossible else {
             guard case .notNow = result else {
                 throw Difference(description: "an operator's call: \(result), rules \(verdict)")
@@ -523,6 +531,7 @@ final class History {
     private func addLead(number: String) throws {
         let place = Place.allCases[random.next(below: Place.allCases.count)]
         let hasEmail = random.next(below: 2) == 0
+        let partner = random.next(below: 2) == 0 ? "Northwind" : nil
         let uuid = Identifier.random()
         let now = world.now
         let isDeclined = rules.declined.contains(number)
@@ -532,15 +541,21 @@ final class History {
             try connection.execute(
                 """
                 INSERT INTO leads (lead_uuid, name, number, region, timezone, consent_at, email,
-                opted_out_at, declined_at, journey_state, created_at, last_updated_at)
+                partner, opted_out_at, declined_at, journey_state, created_at, last_updated_at)
                 VALUES (\(uuid), 'Asha Rao', \(number), \(place.region), \(place.zone),
                 \(place.hasConsent ? now : nil), \(hasEmail ? "\(uuid)@example.com" : nil),
-                \(isOptedOut ? now : nil), \(isDeclined ? now : nil), \(state), \(now), \(now))
+                \(partner), \(isOptedOut ? now : nil), \(isDeclined ? now : nil), \(state), \(now), \(now))
                 """
             )
         }
         rules.leads.append(
-            Rules.Lead(uuid: uuid, number: number, place: place, hasEmail: hasEmail)
+            Rules.Lead(
+                uuid: uuid,
+                number: number,
+                place: place,
+                hasEmail: hasEmail,
+                partner: partner
+            )
         )
         let lead = rules.leads.count - 1
         account.append("lead \(lead) in \(place) has \(number)")
@@ -634,6 +649,150 @@ final class History {
             )
         }
         rules.optOut(lead.number)
+    }
+
+    /// Somebody writes START, also who never said STOP.
+    private func optIn() throws {
+        let present = rules.leads.indices.filter { !rules.leads[$0].isDeleted }
+        guard !present.isEmpty else { return }
+        let lead = present[random.next(below: present.count)]
+        account.append("lead \(lead) opts in")
+        let now = world.now
+        try world.database.write { connection in
+            let contact = try Contact.find(uuid: rules.leads[lead].uuid, in: connection)
+            try Suppressions.optIn(
+                contact,
+                number: PhoneNumber(e164: rules.leads[lead].number),
+                whatsAppUser: nil,
+                words: "START",
+                now: now,
+                in: connection
+            )
+        }
+        rules.optIn(lead)
+    }
+
+    /// A number is corrected by hand, also to one that was somebody else's.
+    private func correctNumber() throws {
+        // Elsewhere a number of another country would change whose hours count.
+        let present = rules.leads.indices.filter {
+            !rules.leads[$0].isDeleted && rules.leads[$0].place == .india
+        }
+        guard !present.isEmpty else { return }
+        let lead = present[random.next(below: present.count)]
+        let number = "+9198765432\(10 + random.next(below: 12))"
+        guard number != rules.leads[lead].number else { return }
+        account.append("lead \(lead) is given \(number)")
+        let mayHave = rules.mayHave(number, lead)
+        do {
+            try world.database.write { connection in
+                try LeadStore(callsNewLeads: false).edit(
+                    rules.leads[lead].uuid,
+                    now: world.now,
+                    in: connection
+                ) { fields in
+                    var fields = fields
+                    fields.number = try unwrap(PhoneNumber(e164: number))
+                    return fields
+                }
+            }
+            guard mayHave else { throw Difference(description: "a number was taken twice") }
+            rules.correct(number, of: lead)
+        } catch is Failure {
+            guard !mayHave else { throw Difference(description: "a number was refused") }
+        }
+    }
+
+    /// Pauses a schedule, or resumes it.
+    private func pauseSchedule() throws {
+        guard !schedules.isEmpty else { return }
+        let index = random.next(below: schedules.count)
+        let isOpen = rules.isOpen(index + 1)
+        let isPaused = rules.pauses.contains(.schedule(index + 1))
+        account.append("schedule \(index + 1) is \(isPaused ? "resumed" : "paused")")
+        do {
+            if isPaused {
+                _ = try bulkSchedules.resume(schedules[index], by: "test")
+            } else {
+                _ = try bulkSchedules.pause(schedules[index], by: "test")
+            }
+            guard isOpen else { throw Difference(description: "a finished schedule was changed") }
+            if isPaused {
+                rules.resume(schedule: index + 1, at: world.now)
+            } else {
+                rules.pauses.insert(.schedule(index + 1))
+            }
+        } catch is BulkSchedules.Over {
+            guard !isOpen else { throw Difference(description: "an open schedule is called over") }
+        }
+    }
+
+    /// Pauses the calls to a partner's leads, or resumes them.
+    private func pausePartner() throws {
+        let isPaused = rules.pauses.contains(.partner("Northwind"))
+        account.append("the partner's calls are \(isPaused ? "resumed" : "paused")")
+        let now = world.now
+        try world.database.write { connection in
+            if isPaused {
+                try Pause.end(of: "Northwind", by: "test", now: now, in: connection)
+            } else {
+                try Pause.set(
+                    of: "Northwind",
+                    because: "test",
+                    by: "test",
+                    now: now,
+                    in: connection
+                )
+            }
+        }
+        if isPaused {
+            rules.pauses.remove(.partner("Northwind"))
+        } else {
+            rules.pauses.insert(.partner("Northwind"))
+        }
+    }
+
+    private func resumeParts() throws {
+        if rules.pauses.contains(.partner("Northwind")) { try pausePartner() }
+        for pause in rules.pauses {
+            guard case .schedule(let number) = pause, rules.isOpen(number) else { continue }
+            _ = try bulkSchedules.resume(schedules[number - 1], by: "test")
+            rules.resume(schedule: number, at: world.now)
+        }
+    }
+
+    /// What the orchestrator does before it dials.
+    private func takeBack() throws {
+        let places = try world.database.read {
+            try DialRequests.endedParkings(at: world.now, in: $0)
+        }
+        for place in places {
+            while try world.database.write({ try DialRequests.unpark(place, in: $0) }) {}
+        }
+        rules.takeBack()
+    }
+
+    /// An operator asks for calls to several leads, in the order of a list.
+    private func callMany() throws {
+        let now = world.now
+        let wanted = rules.leads.indices.filter { _ in random.next(below: 2) == 0 }.reversed()
+        account.append("an operator asks for calls to leads \(Array(wanted))")
+        let calls = OperatorCalls(dialer: try dialer())
+        let answer = try calls.promise(wanted.map { rules.leads[$0].uuid })
+        for lead in wanted {
+            let uuid = rules.leads[lead].uuid
+            let isPromised = answer.requests.values.contains(uuid)
+            let isRefused =
+                rules.mustNotCall(rules.leads[lead], .operator)
+                || rules.isBusy(rules.leads[lead])
+            guard isPromised != isRefused,
+                isRefused == answer.refused.contains(where: { $0.leadUUID == uuid })
+            else { throw Difference(description: "lead \(lead) is called although it must not be") }
+            guard isPromised else { continue }
+            let first = rules.firstMoment(for: rules.leads[lead], .operator, from: now)
+            let due = first.lowerBound > now ? now + .milliseconds(1)...first.upperBound : now...now
+            rules.promise(lead, .operator, due: due, promisedFor: now, at: now)
+        }
     }
 
     private func delete() throws {
@@ -744,12 +903,23 @@ final class History {
             if core != wanted {
                 differences.append("lead \(index)\n  Core:  \(core)\n  rules: \(wanted)")
             }
+            let shown: Instant? = row["next_retry_time"]
+            let retry: Instant? = row["retry_due"]
+            if shown != retry {
+                differences.append(
+                    "lead \(index) shows a retry at \(shown.map { "\($0)" } ?? "no time"), and it is "
+                        + "due at \(retry.map { "\($0)" } ?? "no time")"
+                )
+            }
         }
     }
 
     private func comparePromises(_ connection: Connection, _ differences: inout [String]) throws {
         let rows = try connection.rows(
-            "SELECT lead_id, kind, state, due_at FROM dial_requests ORDER BY id"
+            """
+            SELECT lead_id, kind, state, due_at, parked IS NOT NULL AND state = 'waiting' AS parked
+            FROM dial_requests ORDER BY id
+            """
         )
         if rows.count != rules.promises.count {
             differences.append("promises: Core \(rows.count), rules \(rules.promises.count)")
@@ -761,7 +931,10 @@ final class History {
                 "lead \(try row.required("lead_id", as: Int.self) - 1) "
                 + "\(try row.required("kind", as: String.self)) "
                 + (try row.required("state", as: String.self))
-            let wanted = "lead \(promise.lead) \(promise.kind.rawValue) \(promise.state.rawValue)"
+                + (try row.required("parked", as: Bool.self) ? ", parked" : "")
+            let wanted =
+                "lead \(promise.lead) \(promise.kind.rawValue) \(promise.state.rawValue)"
+                + (promise.state == .waiting && promise.pause != nil ? ", parked" : "")
             if core != wanted {
                 differences.append("promise \(index)\n  Core:  \(core)\n  rules: \(wanted)")
             } else if promise.state == .waiting {

@@ -8,9 +8,10 @@
 struct Rules {
     struct Lead {
         let uuid: String
-        let number: String
+        var number: String
         let place: Place
         let hasEmail: Bool
+        let partner: String?
         var status = LeadStatus.pending
         var journey = JourneyState.new
         var retries = 0
@@ -38,10 +39,17 @@ struct Rules {
         var schedule: Int?
         /// The call that made it needless.
         var superseded: Int?
+        /// The pause of a schedule or a partner for whose end it waits.
+        var pause: Pause?
     }
+
+    /// What stops some calls, while others go on.
+    enum Pause: Hashable { case schedule(Int), partner(String) }
 
     struct Call {
         let lead: Int
+        /// The number that was dialed.
+        let number: String
         let promise: Int
         let createdAt: Instant
         let statusBefore: LeadStatus
@@ -83,6 +91,8 @@ struct Rules {
     var promises: [Promise] = []
     var calls: [Call] = []
     var cancelledSchedules: Set<Int> = []
+    /// The pauses in force beside the one that stops everything.
+    var pauses: Set<Pause> = []
     /// Numbers whose owners opted out or declined.
     var suppressed: Set<String> = []
     var declined: Set<String> = []
@@ -106,7 +116,8 @@ struct Rules {
         if mustNotCall(lead, kind) { return .drop }
         let allowed = firstMoment(for: lead, kind, from: now)
         if allowed.lowerBound > now { return .hold(now + .milliseconds(1)...allowed.upperBound) }
-        if pauseHolds(at: now) || freeLines(for: kind, at: now) == 0 { return .stay }
+        if pauseHolds(at: now) || isPartnerPaused(lead) { return .stay }
+        if freeLines(for: kind, at: now) == 0 { return .stay }
         return .dial
     }
 
@@ -115,7 +126,8 @@ struct Rules {
         let free = max(0, lines - live.count)
         if kind == .callback { return free }
         let kept = promises.filter {
-            $0.state == .waiting && $0.kind == .callback && $0.due.lowerBound <= now + .minutes(10)
+            $0.state == .waiting && $0.pause == nil && $0.kind == .callback
+                && $0.due.lowerBound <= now + .minutes(10)
         }
         return max(0, free - kept.count)
     }
@@ -155,17 +167,22 @@ struct Rules {
 
     /// When a number was dialed, as far as that counts.
     private func dials(to number: String) -> [Instant] {
-        calls.filter { leads[$0.lead].number == number && $0.counts }.map(\.createdAt)
+        calls.filter { $0.number == number && $0.counts }.map(\.createdAt)
     }
 
     /// Whether a call to this number is under way, or one to this person is over and its outcome
     /// still to come.
-    private func isBusy(_ lead: Lead) -> Bool {
+    func isBusy(_ lead: Lead) -> Bool {
         calls.contains { call in
-            call.state.isLive
-                ? leads[call.lead].number == lead.number
-                : call.state == .ended && call.outcome == nil && leads[call.lead].uuid == lead.uuid
+            let isOwn = leads[call.lead].uuid == lead.uuid
+            return call.state.isLive
+                ? isOwn || call.number == lead.number
+                : isOwn && call.state == .ended && call.outcome == nil
         }
+    }
+
+    func isPartnerPaused(_ lead: Lead) -> Bool {
+        lead.partner.map { pauses.contains(.partner($0)) } ?? false
     }
 
     var live: [Int] { calls.indices.filter { calls[$0].state.isLive } }
@@ -228,7 +245,10 @@ struct Rules {
     func nextDue(at now: Instant) -> Int? {
         guard !pauseHolds(at: now), live.count < lines else { return nil }
         let next = promises.indices
-            .filter { promises[$0].state == .waiting && promises[$0].due.lowerBound <= now }
+            .filter {
+                promises[$0].state == .waiting && promises[$0].pause == nil
+                    && promises[$0].due.lowerBound <= now
+            }
             .min { left, right in
                 (promises[left].kind.place, promises[left].due.lowerBound, left)
                     < (promises[right].kind.place, promises[right].due.lowerBound, right)
@@ -241,10 +261,16 @@ struct Rules {
     /// Holds or drops a promise, or begins to dial: then the call's number is returned.
     mutating func keep(_ promise: Int, at now: Instant) -> Int? {
         let lead = promises[promise].lead
+        if isOfPausedSchedule(promise) {
+            setAside(promise, at: now)
+            return nil
+        }
         var verdict = mayCall(leads[lead], promises[promise].kind, at: now)
         if verdict == .dial, hasBeenSpokenToSince(promise) { verdict = .drop }
         switch verdict {
-        case .stay: return nil
+        case .stay:
+            if isPartnerPaused(leads[lead]), !pauseHolds(at: now) { setAside(promise, at: now) }
+            return nil
         case .hold(let due):
             promises[promise].due = due
             return nil
@@ -258,9 +284,11 @@ struct Rules {
         case .dial: break
         }
         promises[promise].state = .claimed
+        promises[promise].pause = nil
         calls.append(
             Call(
                 lead: lead,
+                number: leads[lead].number,
                 promise: promise,
                 createdAt: now,
                 statusBefore: leads[lead].status,
@@ -277,6 +305,36 @@ struct Rules {
         leads[lead].status = .initiated
         leads[lead].journey = .calling
         return calls.count - 1
+    }
+
+    private func isOfPausedSchedule(_ promise: Int) -> Bool {
+        promises[promise].schedule.map { pauses.contains(.schedule($0)) } ?? false
+    }
+
+    /// Takes a promise whose turn it is and that is paused out of the queue, and with it all of its
+    /// kind that are due and paused as well.
+    private mutating func setAside(_ promise: Int, at now: Instant) {
+        for index in promises.indices
+        where promises[index].state == .waiting && promises[index].pause == nil
+            && promises[index].kind == promises[promise].kind
+            && promises[index].due.lowerBound <= now
+        {
+            let lead = leads[promises[index].lead]
+            if let schedule = promises[index].schedule, isOfPausedSchedule(index) {
+                promises[index].pause = .schedule(schedule)
+            } else if let partner = lead.partner, isPartnerPaused(lead) {
+                promises[index].pause = .partner(partner)
+            }
+        }
+    }
+
+    /// Whatever waited for a pause that is over stands in the queue again.
+    mutating func takeBack() {
+        for index in promises.indices where promises[index].state == .waiting {
+            if let pause = promises[index].pause, !pauses.contains(pause) {
+                promises[index].pause = nil
+            }
+        }
     }
 
     /// Whether a callback is needless, because a later call has been the conversation.
@@ -383,7 +441,9 @@ struct Rules {
         calls[call].outcome = report.outcome
         calls[call].endedAt = report.endedAt
         settle(call)
-        if report.result == .ourFault {
+        // A number that was wrong and has been corrected since is called again.
+        let isCorrected = report.result == .numberBad && calls[call].number != leads[lead].number
+        if report.result == .ourFault || isCorrected {
             let latest = now + (report.isUntilTomorrow ? .days(2) : .hours(1))
             putBack(call, as: .ended, comesAgain: now + .milliseconds(1)...latest)
             if report.pauses { pause(at: now, until: report.isUntilTomorrow ? tomorrow(now) : nil) }
@@ -391,7 +451,7 @@ struct Rules {
         }
         let hadCompleted = calls[call].statusBefore == .completed
         leads[lead].status = hadCompleted ? .completed : report.outcome.status
-        if report.isDeclined { decline(lead) }
+        if report.isDeclined { decline(lead, calls[call].number) }
         if report.result == .numberBad { leads[lead].isNumberBad = true }
         let missedAgain = hadCompleted && report.result == .notReached
         goOn(
@@ -404,17 +464,20 @@ struct Rules {
     }
 
     /// Who declines is not contacted any more, also when the number comes back in a list.
-    private mutating func decline(_ lead: Int) {
+    private mutating func decline(_ lead: Int, _ dialed: String) {
         leads[lead].isDeclined = true
         leads[lead].messages = []
-        if suppressed.insert(leads[lead].number).inserted { declined.insert(leads[lead].number) }
+        for number in [leads[lead].number, dialed] where suppressed.insert(number).inserted {
+            declined.insert(number)
+        }
     }
 
     private mutating func said(_ report: Report, _ call: Int, at now: Instant) {
         let lead = calls[call].lead
         if report.isDeclined {
-            guard !leads[lead].isDeclined else { return }
-            decline(lead)
+            let isKnown = leads[lead].isDeclined
+            decline(lead, calls[call].number)
+            guard !isKnown else { return }
             if !leads[lead].isOptedOut, !leads[lead].isDeleted {
                 cancel(lead)
                 leads[lead].journey = .declined
@@ -475,6 +538,10 @@ struct Rules {
                 leads[lead].messages.append("email lead_followup")
             }
         case .cancelled, .needsPerson:
+            // What a person has planned stands; nothing else is called by itself.
+            for index in waiting(lead) where [.retry, .new].contains(promises[index].kind) {
+                promises[index].state = .cancelled
+            }
             leads[lead].journey = .needsPerson
         case .numberBad:
             cancel(lead)
@@ -492,6 +559,11 @@ struct Rules {
             promise(lead, .retry, due: due, promisedFor: wanted, at: now)
         case .notReached:
             cancel(lead, sparingCallbacks: true)
+            let isWrittenTo = leads[lead].messages.contains { $0.hasSuffix("retry_fallback") }
+            if before == .fallback, isWrittenTo {
+                leads[lead].journey = .fallback
+                return
+            }
             leads[lead].journey = .exhausted
             writeInstead(lead, before, mayWhatsApp: true)
         case .ourFault: break
@@ -532,6 +604,43 @@ struct Rules {
         }
     }
 
+    /// Whoever asks to be contacted again is, but nothing that was cancelled comes back by itself.
+    mutating func optIn(_ lead: Int) {
+        if !declined.contains(leads[lead].number) { suppressed.remove(leads[lead].number) }
+        guard leads[lead].isOptedOut else { return }
+        leads[lead].isOptedOut = false
+        leads[lead].journey =
+            leads[lead].isDeclined
+            ? .declined
+            : leads[lead].status == .completed
+                ? .completed : leads[lead].status == .pending ? .new : .needsPerson
+    }
+
+    /// Whether a lead may have this number now.
+    func mayHave(_ number: String, _ lead: Int) -> Bool {
+        !live.contains { calls[$0].lead == lead }
+            && !leads.contains { $0.number == number && !$0.isDeleted }
+    }
+
+    /// What was known of the old number no longer counts; what its new owner has said does.
+    mutating func correct(_ number: String, of lead: Int) {
+        leads[lead].number = number
+        leads[lead].isNumberBad = false
+        if leads[lead].journey == .unreachable { leads[lead].journey = .new }
+        guard suppressed.contains(number) else { return }
+        if declined.contains(number) {
+            guard !leads[lead].isDeclined else { return }
+            leads[lead].isDeclined = true
+            if !leads[lead].isOptedOut { leads[lead].journey = .declined }
+        } else {
+            guard !leads[lead].isOptedOut else { return }
+            leads[lead].isOptedOut = true
+            leads[lead].journey = .optedOut
+        }
+        leads[lead].messages = []
+        cancel(lead)
+    }
+
     mutating func delete(_ lead: Int) {
         leads[lead].isDeleted = true
         leads[lead].messages = []
@@ -542,6 +651,28 @@ struct Rules {
         guard !pauseHolds(at: now) else { return }
         isPaused = true
         pausedUntil = until
+    }
+
+    /// Whether calls of a schedule are still to come.
+    func isOpen(_ schedule: Int) -> Bool {
+        !cancelledSchedules.contains(schedule)
+            && promises.contains { $0.schedule == schedule && $0.state == .waiting }
+    }
+
+    /// What came due during the pause is due now, and the rest keeps its distance to it; but a call
+    /// that was moved to a time of its own keeps that time.
+    mutating func resume(schedule: Int, at now: Instant) {
+        guard pauses.remove(.schedule(schedule)) != nil else { return }
+        let waiting = promises.indices.filter {
+            promises[$0].schedule == schedule && promises[$0].state == .waiting
+        }
+        let planned = waiting.filter { promises[$0].due.lowerBound == promises[$0].promisedFor }
+        let delay = planned.map { now - promises[$0].promisedFor }.max() ?? .zero
+        for index in planned where delay > .zero {
+            promises[index].promisedFor += delay
+            promises[index].due = promises[index].promisedFor...promises[index].promisedFor
+        }
+        for index in waiting { promises[index].pause = nil }
     }
 
     mutating func cancelSchedule(_ schedule: Int) {
@@ -565,7 +696,7 @@ struct Rules {
             let isUnderWay = own.contains {
                 $0.state.isLive || $0.state == .ended && $0.outcome == nil
             }
-            let liveOnNumber = live.filter { leads[calls[$0].lead].number == lead.number }
+            let liveOnNumber = live.filter { calls[$0].number == lead.number }
             if liveOnNumber.count > 1 { faults.append("lead \(index): two live calls") }
             // Somebody may put them on a schedule nevertheless; the gate says no when it is due.
             if lead.isClosed, waiting.contains(where: { promises[$0].kind != .schedule }) {

@@ -114,6 +114,30 @@ import Testing
         #expect(try Orchestrator(dialer: world.dialer()).run().placed == 1)
     }
 
+    @Test func `a retry that is to come after a call shows its time while the call goes on`() throws
+    {
+        let uuid = try world.lead()
+        try world.promise(uuid, .operator)
+        let due = world.now + .hours(20)
+        try world.promise(uuid, .retry, at: due)
+        try Orchestrator(dialer: world.dialer()).run()
+        #expect(try world.value("SELECT next_retry_time FROM leads") == due)
+    }
+
+    @Test func `a promise that a call holds again and again says so once`() throws {
+        let uuid = try world.lead()
+        try world.promise(uuid, .operator)
+        try Orchestrator(dialer: world.dialer()).run()
+        try world.promise(uuid, .callback)
+        for _ in 0..<3 {
+            #expect(try Orchestrator(dialer: world.dialer()).run().held == 1)
+            world.move(by: .minutes(1))
+        }
+        #expect(
+            try world.value("SELECT count(*) FROM journey_steps WHERE decision = 'held'") == 1
+        )
+    }
+
     @Test func `a started dial supersedes what is due within four hours, but no callback`() throws {
         let uuid = try world.lead()
         try world.promise(uuid, .operator)

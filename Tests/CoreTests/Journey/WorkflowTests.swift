@@ -10,7 +10,7 @@ import Testing
     private var allFacts: [Workflow.Facts] {
         var all: [Workflow.Facts] = []
         for result in Workflow.Facts.Result.allCases {
-            for flags in 0..<16 {
+            for flags in 0..<32 {
                 for used in 0...4 {
                     all.append(
                         .init(
@@ -20,6 +20,7 @@ import Testing
                             retriesUsed: used,
                             retriesAllowed: 3,
                             canWhatsApp: flags & 4 != 0,
+                            isWrittenTo: flags & 16 != 0,
                             hasWhatsAppFailed: flags & 8 != 0
                         )
                     )
@@ -67,6 +68,10 @@ import Testing
         (
             .init(result: .notReached, retriesUsed: 3, canWhatsApp: true),
             [.checkRetry, .whatsAppFallback, .end]
+        ),
+        (
+            .init(result: .notReached, retriesUsed: 3, canWhatsApp: true, isWrittenTo: true),
+            [.checkRetry, .end]
         ),
         (
             .init(result: .notReached, retriesUsed: 3),
