@@ -65,6 +65,7 @@ public struct CallEvents: Sendable {
             """
             UPDATE leads SET call_status = \(status), last_updated_at = \(now)
             WHERE id = \(call.leadID) AND call_status IN ('initiated', 'answered')
+            AND call_status <> \(status)
             """
         )
         try settleRequest(of: call, now, connection)
@@ -269,15 +270,16 @@ public struct CallEvents: Sendable {
             case .missed: hadCompleted ? .completed : .missed
             case .failed: hadCompleted ? .completed : .failed
             }
-        try connection.execute(
-            """
-            UPDATE leads SET call_status = \(status),
-            call_duration = \(report.duration.map { Int(($0.milliseconds + 500) / 1000) }),
-            number_invalid = CASE WHEN \(verdict.result == .numberBad) THEN 1
-                ELSE number_invalid END WHERE id = \(call.leadID)
-            """
+        try learn(
+            report,
+            of: call,
+            before,
+            status: status,
+            isNumberBad: verdict.result == .numberBad,
+            at: endedAt,
+            now,
+            connection
         )
-        try learn(report, of: call, before, at: endedAt, now, connection)
         guard let lead = try Contact.find(id: call.leadID, in: connection) else { return }
         try JourneyLog.add(
             call.leadID,
@@ -310,20 +312,26 @@ public struct CallEvents: Sendable {
         )
     }
 
-    /// Takes what was said in a call over to the lead.
+    /// Takes what was said in a call over to the lead, and with it what became of the call: the `status`,
+    /// unless the outcome was known before.
     private func learn(
         _ report: VapiMessage.CallReport,
         of call: CallStore.Stored,
         _ before: Contact,
+        status: LeadStatus? = nil,
+        isNumberBad: Bool = false,
         at endedAt: Instant,
         _ now: Instant,
         _ connection: Connection
     ) throws {
         let qualification = report.qualification
         let transcript = Transcript(report, leadName: before.name)
+        let seconds = report.duration.map { Int(($0.milliseconds + 500) / 1000) }
         try connection.execute(
             """
-            UPDATE leads SET last_updated_at = \(now),
+            UPDATE leads SET last_updated_at = \(now), call_status = ifnull(\(status), call_status),
+            call_duration = iif(\(status) IS NULL, call_duration, \(seconds)),
+            number_invalid = max(number_invalid, \(isNumberBad)),
             recording_url = ifnull(\(report.recordingURL), recording_url),
             summary = ifnull(\(report.summary), summary),
             success_status = ifnull(\(qualification?.status?.rawValue), success_status),

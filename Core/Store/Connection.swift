@@ -120,7 +120,7 @@ public struct Connection {
         try translating { try run(sql) { query in while try query.step() {} } }
     }
 
-    private static let undone = Database.Unavailable(
+    static let undone = Database.Unavailable(
         cause: "the transaction was undone by an error before"
     )
 

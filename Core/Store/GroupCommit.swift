@@ -4,20 +4,28 @@ import Synchronization
 
 /// Writes that come at the same time share one transaction, and so one wait for the disk.
 ///
-/// Each runs in a savepoint of its own, on its own thread: one that fails takes back what it did and
-/// nothing else. Whoever sees nobody behind itself commits for all, and none of them returns before
-/// that. A write that comes alone costs what it would without this.
+/// One thread leads: it takes the turn, runs its own write and all that have come meanwhile, each in a
+/// savepoint of its own, commits for all of them, and leaves the lead to the first that has come since.
+/// A write that fails takes back what it did and nothing else, and no write returns before it is
+/// durable. That one thread runs them all costs each of the others a single wait: passing the
+/// connection from thread to thread took longer than the writes themselves. A write that comes alone
+/// costs what it would without this.
 final class GroupCommit: Sendable {
     /// How many writes one transaction takes, and how long it goes on taking them: writers of other
     /// processes wait meanwhile.
     private static let limit = (writes: 32, time: Duration.milliseconds(10))
 
+    private struct State {
+        /// Writes that nobody has run yet, in the order in which they came.
+        var waiting: [Write.Reference] = []
+        /// Whether a thread leads, or has been told to.
+        var isLed = false
+    }
+
     private let writer: DatabaseQueue
     private let turn: WriteTurn
     private let checkpointer: Checkpointer
-    /// How many threads have yet to get hold of the writer.
-    private let waiting = Atomic(0)
-    private let current = Mutex<Group?>(nil)
+    private let state = Mutex(State())
 
     init(writer: DatabaseQueue, turn: WriteTurn, checkpointer: Checkpointer) {
         self.writer = writer
@@ -27,87 +35,129 @@ final class GroupCommit: Sendable {
 
     /// Runs `body` in a transaction that is durable when this returns.
     ///
+    /// Another thread may run it, while this one waits.
+    ///
     /// - Throws: ``Database/Unavailable``; what `body` throws.
     func write<T>(by deadline: ContinuousClock.Instant, _ body: (Connection) throws -> T) throws
         -> T
     {
-        waiting.add(1, ordering: .sequentiallyConsistent)
-        let (result, group) = try writer.writeWithoutTransaction { handle in
-            waiting.subtract(1, ordering: .sequentiallyConsistent)
-            let connection = Connection(handle: handle)
-            let group = try current.withLock { $0 } ?? begun(by: deadline, connection)
-            let result = Result { try group.add(body, in: connection) }
-            let isUndone = !connection.isInTransaction
-            let isFull =
-                group.writes == GroupCommit.limit.writes
-                || ContinuousClock.now - group.begun > GroupCommit.limit.time
-            if isUndone || isFull || waiting.load(ordering: .sequentiallyConsistent) == 0 {
-                end(group, connection)
+        var result: T?
+        try withoutActuallyEscaping(body) { body in
+            let write = Write(deadline: deadline) { result = try body($0) }
+            let leads = state.withLock { state in
+                state.waiting.append(write.reference)
+                defer { state.isLed = true }
+                return !state.isLed
             }
-            return (result, group)
+            if !leads { write.wait() }
+            if !write.isDone { lead(write) }
+            try write.finish()
         }
-        let value = try result.get()
-        try group.wait()
-        return value
+        guard let result else { throw Connection.undone }
+        return result
     }
 
-    private func begun(by deadline: ContinuousClock.Instant, _ connection: Connection) throws
-        -> Group
-    {
-        try turn.take(by: deadline)
-        do {
-            try connection.begin()
-        } catch {
-            turn.release()
-            throw error
+    /// Carries out the writes that wait, of which the leader's own is the first.
+    private func lead(_ own: Write) {
+        var group: [Write] = []
+        let outcome = Result {
+            try writer.writeWithoutTransaction { handle in
+                let connection = Connection(handle: handle)
+                try turn.take(by: own.deadline)
+                defer { turn.release() }
+                try connection.begin()
+                let begun = ContinuousClock.now
+                while connection.isInTransaction, group.count < GroupCommit.limit.writes,
+                    ContinuousClock.now - begun <= GroupCommit.limit.time || group.isEmpty,
+                    let write = next()
+                {
+                    group.append(write)
+                    write.run(in: connection, isFirst: group.count == 1)
+                }
+                try connection.commit()
+                checkpointer.afterCommit(on: handle)
+            }
         }
-        let group = Group()
-        current.withLock { $0 = group }
-        return group
+        // Where not even the turn was to be had.
+        if group.isEmpty, let write = next() { group = [write] }
+        // The next can begin while these return.
+        leaveLead()?.wake()
+        for write in group { write.end(outcome) }
     }
 
-    private func end(_ group: Group, _ connection: Connection) {
-        current.withLock { $0 = nil }
-        let outcome = Result { try connection.commit() }
-        group.end(outcome)
-        if case .success = outcome { checkpointer.afterCommit(on: connection.handle) }
-        turn.release()
+    private func next() -> Write? {
+        state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }?.write
+    }
+
+    /// Whose turn to lead it is, if anybody waits.
+    private func leaveLead() -> Write? {
+        state.withLock { state in
+            state.isLed = !state.waiting.isEmpty
+            return state.waiting.first
+        }?.write
     }
 }
 
-/// The writes that share a transaction.
-private final class Group: Sendable {
-    let begun = ContinuousClock.now
-    private let count = Atomic(0)
-    private let outcome = Mutex<Result<Void, any Error>?>(nil)
-    private let isOver = DispatchSemaphore(value: 0)
+/// A write that waits to be carried out, on the stack of the thread that wants it.
+private final class Write {
+    /// Names a write to other threads, until the write has been ended: so long the thread waits whose
+    /// it is.
+    struct Reference: Sendable {
+        fileprivate let address: UInt
 
-    var writes: Int { count.load(ordering: .relaxed) }
-
-    /// Runs a write; one that fails leaves no trace.
-    func add<T>(_ body: (Connection) throws -> T, in connection: Connection) throws -> T {
-        let isFirst = count.add(1, ordering: .relaxed).oldValue == 0
-        // The first needs no savepoint: what it did is undone with the transaction.
-        guard isFirst else { return try connection.savepoint { try body(connection) } }
-        do {
-            return try body(connection)
-        } catch {
-            connection.rollBack()
-            throw error
+        var write: Write {
+            // Never 0: it was made of an object.
+            let pointer = UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped
+            return Unmanaged<Write>.fromOpaque(pointer).takeUnretainedValue()
         }
     }
 
-    func end(_ outcome: Result<Void, any Error>) {
-        self.outcome.withLock { $0 = outcome }
-        isOver.signal()
+    let deadline: ContinuousClock.Instant
+    private var body: ((Connection) throws -> Void)?
+    private var failure: (any Error)?
+    /// Whether it is over, for better or worse; what a leader does to it happens before ``wait()``
+    /// returns.
+    private(set) var isDone = false
+    private let wakes = DispatchSemaphore(value: 0)
+
+    init(deadline: ContinuousClock.Instant, _ body: @escaping (Connection) throws -> Void) {
+        self.deadline = deadline
+        self.body = body
     }
 
-    /// Waits until the transaction is on the disk.
+    var reference: Reference {
+        Reference(address: UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()))
+    }
+
+    /// Runs the write; one that fails leaves no trace.
+    func run(in connection: Connection, isFirst: Bool) {
+        do {
+            // The first needs no savepoint: what it did is undone with the transaction.
+            guard isFirst else { return try connection.savepoint { try body?(connection) } }
+            try body?(connection)
+        } catch {
+            failure = error
+            if isFirst { connection.rollBack() }
+        }
+    }
+
+    /// Ends the write as the transaction ended; its own failure counts first.
+    func end(_ outcome: Result<Void, any Error>) {
+        if case .failure(let error) = outcome, failure == nil { failure = error }
+        isDone = true
+        wake()
+    }
+
+    func wake() { wakes.signal() }
+
+    /// Waits until the write is done, or is to lead.
+    func wait() { wakes.wait() }
+
+    /// Lets go of what was to be done: a leader may hold on to this object a little longer.
     ///
-    /// - Throws: ``Database/Unavailable`` when it could not be committed.
-    func wait() throws {
-        isOver.wait()
-        isOver.signal()  // for the next who waits
-        try outcome.withLock { $0 }?.get()
+    /// - Throws: what went wrong.
+    func finish() throws {
+        body = nil
+        if let failure { throw failure }
     }
 }

@@ -142,7 +142,9 @@ public enum Migrations {
                 ON CONFLICT DO UPDATE SET leads = leads + 1;
         END;
         CREATE TRIGGER leads_recounted
-        AFTER UPDATE OF call_status, success_status, partner, deleted_at ON leads BEGIN
+        AFTER UPDATE OF call_status, success_status, partner, deleted_at ON leads
+        WHEN new.call_status <> old.call_status OR new.success_status IS NOT old.success_status
+            OR new.partner IS NOT old.partner OR new.deleted_at IS NOT old.deleted_at BEGIN
             UPDATE lead_counts SET leads = leads - 1
                 WHERE old.deleted_at IS NULL AND call_status = old.call_status
                 AND success_status = ifnull(old.success_status, '')

@@ -22,6 +22,7 @@ final class SQLiteDriver: Sendable {
 
     /// - Throws: ``Database/Unavailable``.
     init(path: String, patience: Duration) throws {
+        _ = SQLiteDriver.isSetUp
         self.path = path
         self.patience = patience
         let turn = try WriteTurn(ofDatabaseAt: path)
@@ -30,6 +31,10 @@ final class SQLiteDriver: Sendable {
             try translating {
                 var configuration = SQLiteDriver.configuration(patience: patience)
                 configuration.allowsUnsafeTransactions = true  // they go from thread to thread
+                // What a trigger needs while it runs: some kilobytes each time.
+                configuration.prepareDatabase {
+                    _ = presales_sqlite_set_aside($0.sqliteConnection, 8192, 64)
+                }
                 let writer = try DatabaseQueue(path: path, configuration: configuration)
                 let checkpointer = Checkpointer(
                     connection: try DatabaseQueue(path: path, configuration: configuration)
@@ -74,6 +79,9 @@ final class SQLiteDriver: Sendable {
             }
         }
     }
+
+    /// What holds for all of SQLite; done once.
+    private static let isSetUp: Bool = presales_sqlite_count_no_memory() == SQLITE_OK
 
     private func openedReader() throws -> DatabaseQueue {
         var configuration = SQLiteDriver.configuration(patience: patience)

@@ -196,7 +196,8 @@ extension Request {
         /// - Throws: ``Failure`` 400 when the body is shorter than announced; what `take` throws.
         public func forEachChunk(_ take: ([UInt8]) throws -> Void) throws {
             var received = 0
-            var chunk = [UInt8](repeating: 0, count: 65_536)
+            let size = isOpenEnded ? 65_536 : min(65_536, length)
+            var chunk = [UInt8](repeating: 0, count: size)
             while isOpenEnded || received < length {
                 let count = try chunk.withUnsafeMutableBytes { buffer in
                     let room = isOpenEnded ? buffer.count : min(buffer.count, length - received)

@@ -18,5 +18,6 @@ Program.run { environment in
         clock: clock,
         log: log
     )
-    try FastCGI.serve(log: log, handler: webhook.router.respond)
+    // Most of them wait for the disk together: the more do, the more events one wait stores.
+    try FastCGI.serve(threads: 32, log: log, handler: webhook.router.respond)
 }
