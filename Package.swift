@@ -36,6 +36,7 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"])]
         ),
         .target(name: "CFileLock", path: "Core/System/CFileLock"),
+        .target(name: "CSanitizer", path: "Core/System/CSanitizer"),
         .target(
             name: "CMinizip",
             path: "Core/System/CMinizip",
@@ -55,6 +56,7 @@ let package = Package(
             name: "Core",
             dependencies: [
                 "CFastCGI", "CCurl", "CSQLite", "CFileLock", "CPhoneNumber", "CMinizip", "CExpat",
+                "CSanitizer",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

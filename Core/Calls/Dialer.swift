@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Calls people: at most once for an attempt, never over the cap.
 ///
 /// 1. One transaction: the gate says yes, and the attempt is written down as `dialing`. The cap and
@@ -281,7 +279,7 @@ public struct Dialer: Sendable {
     /// Dials a reserved attempt and stores what Vapi answered.
     func dial(_ attempt: Attempt) throws -> Outcome {
         defer { locks.release(attempt.callID) }
-        let calledOff = Mutex<Outcome?>(nil)
+        let calledOff = Lock<Outcome?>(nil)
         let placement = vapi.place(
             Vapi.Order(
                 attemptID: attempt.attemptID,

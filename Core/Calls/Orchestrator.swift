@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// Keeps the promises that are due, in their order, as long as lines are free, and ends calls that
 /// an opt-out has made unwanted.
@@ -61,7 +60,7 @@ public struct Orchestrator: Sendable {
         let counts = Counts(hungUp: try dialer.hangUps.run())
         try unpark()
         guard let first = try reserveNext(deadline) else { return counts }
-        let state = Mutex(Shared(counts: counts, error: nil))
+        let state = Lock(Shared(counts: counts, error: nil))
         let lines = try dialer.database.read { try dialer.journey.gate.freeLines($0) }
         let finished = DispatchGroup()
         for index in 0..<min(lines + 1, 16) {
@@ -114,7 +113,7 @@ public struct Orchestrator: Sendable {
 
     private func work(
         _ reservation: Dialer.Reservation,
-        _ state: borrowing Mutex<Shared>
+        _ state: borrowing Lock<Shared>
     ) throws {
         switch reservation {
         case .nothing: return

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The database: the only way to it, whatever stores it.
 ///
 /// `read` sees one state from beginning to end. `write` is one immediate, serialisable transaction
@@ -45,7 +43,7 @@ public final class Database: Sendable {
     private let path: String
     private let requiredVersion: Int
     private let patience: Duration
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     /// Creates the database of a file.
     ///

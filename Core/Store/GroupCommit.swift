@@ -1,6 +1,5 @@
 import Foundation
 import GRDB
-import Synchronization
 
 /// Writes that come at the same time share one transaction, and so one wait for the disk.
 ///
@@ -25,7 +24,7 @@ final class GroupCommit: Sendable {
     private let writer: DatabaseQueue
     private let turn: WriteTurn
     private let checkpointer: Checkpointer
-    private let state = Mutex(State())
+    private let state = Lock(State())
 
     init(writer: DatabaseQueue, turn: WriteTurn, checkpointer: Checkpointer) {
         self.writer = writer
@@ -118,7 +117,7 @@ private final class Write {
     /// Whether it is over, for better or worse; what a leader does to it happens before ``wait()``
     /// returns.
     private(set) var isDone = false
-    private let wakes = DispatchSemaphore(value: 0)
+    private let wakes = Semaphore()
 
     init(deadline: ContinuousClock.Instant, _ body: @escaping (Connection) throws -> Void) {
         self.deadline = deadline

@@ -16,7 +16,7 @@ import Synchronization
 final class SQLiteDriver: Sendable {
     private let path: String
     private let writer: DatabaseQueue
-    private let idleReaders = Mutex<[DatabaseQueue]>([])
+    private let idleReaders = Lock<[DatabaseQueue]>([])
     private let writes: GroupCommit
     private let patience: Duration
 

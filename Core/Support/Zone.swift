@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// A time zone of the IANA database: which offset its clocks keep at each moment, past and future.
 ///
@@ -105,7 +104,7 @@ extension Instant {
 
 private enum ZoneDirectory {
     /// The clocks read so far; only zones that exist, so their number is bounded.
-    private static let clocks = Mutex<[String: ZoneClock]>([:])
+    private static let clocks = Lock<[String: ZoneClock]>([:])
     private static let largestFile = 1 << 20
 
     private static var path: String {

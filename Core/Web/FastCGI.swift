@@ -236,7 +236,7 @@ private struct Parameters {
     {
         let target = self["REQUEST_URI"] ?? self["DOCUMENT_URI"] ?? "/"
         guard let path = Percent.decoded(target.prefix { $0 != "?" }, plusIsSpace: false),
-            !path.contains("\0")
+            !path.utf8.contains(0)
         else {
             throw Failure.malformed("The address holds a broken percent escape.")
         }

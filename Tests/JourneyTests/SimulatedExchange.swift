@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 
+@testable import struct Core.Lock
 @testable import sandbox
 
 /// The sandbox's Vapi on a clock of the test's own: its requests, conversations and payloads, but
@@ -78,14 +78,14 @@ final class SimulatedExchange: Sendable {
     /// When nothing works at all, and when our key is not accepted.
     private let outages: [Range<Int64>]
     private let badKey: Range<Int64>
-    private let state: Mutex<State>
+    private let state: Lock<State>
     private let base = "http://127.0.0.1:1"
 
     init(seed: UInt64, limit: Int, outages: [Range<Int64>], badKey: Range<Int64>) {
         self.limit = limit
         self.outages = outages
         self.badKey = badKey
-        state = Mutex(State(random: SplitMix(state: seed)))
+        state = Lock(State(random: SplitMix(state: seed)))
     }
 
     var findings: Findings { state.withLock { $0.findings } }

@@ -1,5 +1,3 @@
-import Synchronization
-
 @testable import Core
 @testable import World
 
@@ -167,7 +165,7 @@ final class Telephone: Sendable {
         var orders = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let take: @Sendable (Vapi.Order) -> Call
 
     /// Creates a telephone; `take` decides how an accepted call will go.

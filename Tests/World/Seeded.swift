@@ -1,13 +1,13 @@
-import Synchronization
+@testable import Core
 
 /// Random numbers that can be had again: a failing test prints the seed.
 final class Seeded: Sendable {
     let seed: UInt64
-    private let state: Mutex<UInt64>
+    private let state: Lock<UInt64>
 
     init(seed: UInt64) {
         self.seed = seed
-        state = Mutex(seed)
+        state = Lock(seed)
     }
 
     static func random() -> Seeded { Seeded(seed: UInt64.random(in: 1...UInt64.max)) }

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 @testable import Core
 
@@ -8,16 +7,16 @@ import Synchronization
 final class World: Sendable {
     let database: Database
     let folder: String
-    private let time: Mutex<Instant>
-    private let placements = Mutex<[Vapi.Order]>([])
-    private let answer = Mutex<@Sendable (Vapi.Order) -> Vapi.Placement>({ order in
+    private let time: Lock<Instant>
+    private let placements = Lock<[Vapi.Order]>([])
+    private let answer = Lock<@Sendable (Vapi.Order) -> Vapi.Placement>({ order in
         .placed(callID: "vapi-\(order.attemptID)", controlURL: nil)
     })
-    private let beforeDeparture = Mutex<@Sendable (Vapi.Order) -> Void>({ _ in })
-    private let atDeparture = Mutex<@Sendable (Vapi.Order) -> Void>({ _ in })
-    private let known = Mutex<[String: JSON]>([:])
-    private let isListable = Mutex(true)
-    private let ended = Mutex<[String]>([])
+    private let beforeDeparture = Lock<@Sendable (Vapi.Order) -> Void>({ _ in })
+    private let atDeparture = Lock<@Sendable (Vapi.Order) -> Void>({ _ in })
+    private let known = Lock<[String: JSON]>([:])
+    private let isListable = Lock(true)
+    private let ended = Lock<[String]>([])
 
     /// Monday 2026-11-23, 11:00 in India.
     static let monday = Instant(milliseconds: 1_795_411_800_000)
@@ -30,7 +29,7 @@ final class World: Sendable {
     init(at start: Instant = World.monday, in place: String = NSTemporaryDirectory()) throws {
         folder = place + "presales-" + Identifier.random()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        time = Mutex(start)
+        time = Lock(start)
         let path = folder + "/test.db"
         try Migrations.apply(toDatabaseAt: path)
         // A busy machine is slow, not wrong.
@@ -191,7 +190,7 @@ func unwrap<T>(_ value: T?) throws -> T {
 
 /// Runs bodies on a thread each and throws the first error.
 func inParallel(_ bodies: [@Sendable () throws -> Void]) throws {
-    let failures = Mutex<[any Error]>([])
+    let failures = Lock<[any Error]>([])
     DispatchQueue.concurrentPerform(iterations: bodies.count) { index in
         do { try bodies[index]() } catch { failures.withLock { $0.append(error) } }
     }

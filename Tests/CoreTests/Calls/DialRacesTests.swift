@@ -31,8 +31,8 @@ import Testing
         let step = Dictionary(
             uniqueKeysWithValues: leads.map { ($0, generator.next(below: steps)) }
         )
-        let told = Mutex<Set<String>>([])
-        let wrong = Mutex<[String]>([])
+        let told = Lock<Set<String>>([])
+        let wrong = Lock<[String]>([])
         let queue = OperationQueue()
         queue.maxConcurrentOperationCount = 4
 
@@ -212,8 +212,8 @@ import Testing
         let scheduleOf = Dictionary(
             uniqueKeysWithValues: uuids.enumerated().map { ($1, ids[$0 / leads]) }
         )
-        let told = Mutex<[String: BulkSchedules.Cancellation]>([:])
-        let wrong = Mutex<[String]>([])
+        let told = Lock<[String: BulkSchedules.Cancellation]>([:])
+        let wrong = Lock<[String]>([])
         let taken = Atomic(0)
         world.orders(
             beforeDeparture: { _ in taken.add(1, ordering: .relaxed) },

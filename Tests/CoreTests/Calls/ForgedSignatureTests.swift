@@ -75,7 +75,7 @@ import Testing
 
     @Test func `of a million forged proofs none is taken`() {
         let generator = Seeded.random()
-        let taken = Mutex<[String]>([])
+        let taken = Lock<[String]>([])
         let tried = Atomic(0)
         let pieces = 50
         let genuine = Way.allCases.map { ($0, $0.proof) }

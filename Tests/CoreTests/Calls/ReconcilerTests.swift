@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 
 @testable import Core
@@ -246,7 +245,7 @@ import Testing
     @Test func `a listing begins where the last one ended, and further back after a silence`()
         throws
     {
-        let asked = Mutex<[Instant]>([])
+        let asked = Lock<[Instant]>([])
         var vapi = world.vapi
         vapi.calls = { since throws(Vapi.Unreachable) in
             asked.withLock { $0.append(since) }

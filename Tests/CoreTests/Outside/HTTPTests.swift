@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Testing
 
 @testable import Core
@@ -77,7 +76,7 @@ import Testing
     @Test(arguments: [0, 1, 5, 50_000])
     func `a request leaves while its departure lets it, whatever its length`(length: Int) throws {
         let server = try LocalServer(answering: "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
-        let seen = Mutex<[Int]>([])
+        let seen = Lock<[Int]>([])
         let body = [UInt8](repeating: 120, count: length)
         let call = HTTP.Call("POST", server.address, body: body) { send in
             seen.withLock { $0.append(server.requests.count) }
@@ -94,7 +93,7 @@ import Testing
 
     @Test func `where there is no connection nobody is asked for a departure`() throws {
         let address = try LocalServer(answering: "").address  // it has closed its socket again
-        let isAsked = Mutex(false)
+        let isAsked = Lock(false)
         let call = HTTP.Call("POST", address, body: [1]) { _ in isAsked.withLock { $0 = true } }
         #expect(failure(call) == .unreachable)
         #expect(isAsked.withLock { !$0 })
@@ -102,7 +101,7 @@ import Testing
 
     @Test func `a departure is over when its request is`() throws {
         let server = try LocalServer(answering: "")
-        let isOver = Mutex(false)
+        let isOver = Lock(false)
         let call = HTTP.Call("POST", server.address, body: [1]) { send in
             send()
             usleep(50_000)
@@ -216,7 +215,7 @@ import Testing
 private final class LocalServer: Sendable {
     let address: String
     private let listener: Int32
-    private let received = Mutex<[String]>([])
+    private let received = Lock<[String]>([])
 
     /// What it was asked, in order.
     var requests: [String] { received.withLock { $0 } }

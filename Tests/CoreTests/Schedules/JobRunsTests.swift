@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Testing
 
 @testable import Core
@@ -9,8 +8,8 @@ import Testing
 
     /// A clock that a test moves, and the lines that were printed.
     private final class World: Sendable {
-        let now = Mutex(Instant(milliseconds: 1_795_000_000_000))
-        let lines = Mutex<[String]>([])
+        let now = Lock(Instant(milliseconds: 1_795_000_000_000))
+        let lines = Lock<[String]>([])
         var time: Instant { now.withLock { $0 } }
         func wait(_ duration: Duration) { now.withLock { $0 += duration } }
     }

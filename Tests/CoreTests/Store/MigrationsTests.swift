@@ -74,7 +74,7 @@ import Testing
 
     @Test func `several migrators at once apply each step once`() throws {
         let path = scratch.file("test.db")
-        let applied = Mutex<[String]>([])
+        let applied = Lock<[String]>([])
         let failures = Atomic(0)
         DispatchQueue.concurrentPerform(iterations: 6) { _ in
             do {

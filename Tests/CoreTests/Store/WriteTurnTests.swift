@@ -66,7 +66,7 @@ import Testing
     @Test func `the turn comes to those who wait in the order in which they came`() throws {
         let path = scratch.file("test.db")
         let deadline = ContinuousClock.now + .seconds(60)
-        let order = Mutex<[Int]>([])
+        let order = Lock<[Int]>([])
         let waiters = DispatchGroup()
         try WriteTurn(ofDatabaseAt: path).hold(by: deadline) {
             for number in 0..<12 {
