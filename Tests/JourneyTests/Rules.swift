@@ -552,8 +552,9 @@ struct Rules {
             let wanted = endedAt + interval
             // Spread, so that what failed together does not come back together.
             let latest = wanted + min(.milliseconds(interval.milliseconds / 60), .minutes(5))
-            let due =
-                shifted(wanted, lead, .retry).lowerBound...shifted(latest, lead, .retry).upperBound
+            // Of a span in which the hours begin, one end is spread over them and the other is not.
+            let (first, last) = (shifted(wanted, lead, .retry), shifted(latest, lead, .retry))
+            let due = first.lowerBound...max(first.upperBound, last.upperBound)
             leads[lead].retries += 1
             leads[lead].journey = .waiting
             promise(lead, .retry, due: due, promisedFor: wanted, at: now)
