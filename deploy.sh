@@ -28,6 +28,7 @@ main() {
     case $command in
         local) run_local "$@" ;;
         test) run_tests "$@" ;;
+        races) find_races "$@" ;;
         bench) run_benchmarks "$@" ;;
         help | -h | --help) usage ;;
         *) fail "There is no command $command: ./deploy.sh help lists those there are." ;;
@@ -43,6 +44,7 @@ usage() {
     --no-sandbox    calls go where VAPI_BASE_URL and the other settings say: to real people
     --no-demo       starts without demo leads
 ./deploy.sh test    runs every check and every test
+./deploy.sh races   runs the Swift tests under ThreadSanitizer, in a build of their own: a quarter of an hour
 ./deploy.sh bench   measures Presales beside a Flask server and a C program, in a quarter of an hour
     NAME …          only the benchmarks whose names begin so: idle, health, list, refresh, upload, webhook, orchestrator
 
@@ -468,9 +470,9 @@ run_tests() {
     export PRESALES_BIN=$BIN SANDBOX_BIN=$BIN/sandbox
     check "Warnings of the build" find_warnings
     check "Swift tests" swift test "${BUILD_FLAGS[@]}" --skip-build
-    # As many as a few minutes allow; TIME_TRAVEL_LEADS=10000 is for those who have more.
+    # The same weeks each time; those of the Swift tests above are others in each run, and of fewer people.
     check "Three weeks of calls" \
-        env TIME_TRAVEL_LEADS=1500 swift test "${BUILD_FLAGS[@]}" --skip-build --filter TimeTravelTests
+        env TIME_TRAVEL_LEADS=10000 TIME_TRAVEL_SEED=20261126 swift test "${BUILD_FLAGS[@]}" --skip-build --filter TimeTravelTests
     check "Python packages for the checks below" prepare_python
     check "Contracts: examples" "$PYTHON" Tests/Contracts/examples.py
     check "Contracts: what we say and are told" "$PYTHON" Tests/Contracts/exchanges.py
@@ -533,6 +535,20 @@ prepare_python() {
     make_environment
     "$PYTHON" -m pip install --quiet --disable-pip-version-check \
         -r Tests/Contracts/verify/requirements.txt -r Tests/EndToEnd/requirements.txt
+}
+
+# ---------------------------------------------------------------- races
+
+# Exit 1 when a test fails or the sanitizer has something to report, which it prints.
+find_races() {
+    [[ $# -eq 0 ]] || fail "races takes no options."
+    require_swift
+    cd "$REPOSITORY"
+    install_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    local flags=(--sanitize=thread -Xswiftc -O -Xswiftc -enable-testing --scratch-path .build-races)
+    swift build "${flags[@]}" --build-tests
+    cp VERSION .build-races/debug/
+    TSAN_OPTIONS=exitcode=1 swift test "${flags[@]}" --skip-build
 }
 
 # ---------------------------------------------------------------- bench
