@@ -89,19 +89,16 @@ private final class Server: Sendable {
         let output = connection.out
         var response: Response
         var cause: Log.Field?
-        var received = 0
-        var announced: Int?
         do {
             let request = try parameters.request { buffer in
-                let count = FCGX_GetStr(
-                    buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
-                    Int32(buffer.count),
-                    input
+                Int(
+                    FCGX_GetStr(
+                        buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                        Int32(buffer.count),
+                        input
+                    )
                 )
-                received += Int(count)
-                return Int(count)
             }
-            if !request.body.isOpenEnded { announced = request.body.length }
             response = try handler(request)
         } catch {
             response = FastCGI.answer(to: error)
@@ -119,11 +116,6 @@ private final class Server: Sendable {
         } catch {
             cause = .cause(error)
         }
-        // libfcgi waits for the caller to close first, lest what was not read destroys the answer.
-        // Where nothing is left to read there is nothing to wait for.
-        if received == announced, !Server.hasUnreadBytes(connection.ipcFd) {
-            FCGX_Detach(&connection)
-        }
         let took = ContinuousClock.now - started
         var fields: [Log.Field] = [
             .id("id", parameters["REQUEST_ID"] ?? "-"),
@@ -132,13 +124,6 @@ private final class Server: Sendable {
         if let cause { fields.append(cause) }
         fields += [.number("status", response.status), .number("ms", took.milliseconds)]
         log.write(response.status >= 500 ? .error : .info, "request", fields)
-    }
-}
-
-extension Server {
-    private static func hasUnreadBytes(_ descriptor: Int32) -> Bool {
-        var query = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&query, 1, 0) != 0
     }
 }
 
