@@ -140,6 +140,12 @@ class Errors(NginxTest):
         answer = self.stack.raw("GET /api/leads HTTP/1.0\r\n\r\n")
         self.assert_error(answer, 421, "wrong_host")
 
+    def test_a_body_that_nginx_keeps_in_a_file_is_answered_each_time(self):
+        # It is sent in several pieces, and must not meet a function that is through with it before the last.
+        for _ in range(200):
+            answer = self.stack.post("/api/leads/bulk-call", {"lead_uuids": [""] * 5001})
+            self.assertEqual(answer.status, 422, answer)
+
     def test_our_own_names(self):
         for host in ["127.0.0.1", "localhost", f"localhost:{self.stack.port}", f"127.0.0.1:{self.stack.port}"]:
             self.assertEqual(self.stack.get("/health", {"Host": host}).status, 200, host)
