@@ -40,8 +40,8 @@ enum CallStore {
     }
 
     static let columns: SQL = """
-        SELECT id, attempt_id, lead_id, request_id, number, kind, state, vapi_call_id, created_at, ended_at,
-        outcome, previous_status, previous_journey_state, absent_at,
+        SELECT id, attempt_id, lead_id, request_id, number, kind, state, vapi_call_id, created_at,
+        ended_at, outcome, previous_status, previous_journey_state, absent_at,
         structured_data IS NOT NULL AS is_analysed FROM calls
         """
 

@@ -349,7 +349,8 @@ public struct Journey: Sendable {
         try connection.execute(
             """
             UPDATE leads SET journey_state = \(state),
-            next_retry_time = \(sql: DialRequests.nextRetryTime(of: lead.id)), last_updated_at = \(now) WHERE id = \(lead.id)
+            next_retry_time = \(sql: DialRequests.nextRetryTime(of: lead.id)),
+            last_updated_at = \(now) WHERE id = \(lead.id)
             """
         )
     }

@@ -13,14 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+static struct flock one_byte(short type, long place) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+}
+
 static int try_lock(int descriptor, long place, int waits) {
     if (place == CFileLockWholeFile) return flock(descriptor, waits ? LOCK_EX : LOCK_EX | LOCK_NB);
-    struct flock lock;
-    memset(&lock, 0, sizeof lock);
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = place;
-    lock.l_len = 1;
+    struct flock lock = one_byte(F_WRLCK, place);
     return fcntl(descriptor, waits ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
 }
 
@@ -29,12 +28,7 @@ void CFileLockGive(int descriptor, long place) {
         flock(descriptor, LOCK_UN);
         return;
     }
-    struct flock lock;
-    memset(&lock, 0, sizeof lock);
-    lock.l_type = F_UNLCK;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = place;
-    lock.l_len = 1;
+    struct flock lock = one_byte(F_UNLCK, place);
     fcntl(descriptor, F_OFD_SETLK, &lock);
 }
 

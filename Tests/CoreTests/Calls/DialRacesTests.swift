@@ -223,8 +223,12 @@ import Testing
         let told = Lock<[String: BulkSchedules.Cancellation]>([:])
         let wrong = Lock<[String]>([])
         let taken = Atomic(0)
+        let hasBegun = Semaphore()
         world.orders(
-            beforeDeparture: { _ in taken.add(1, ordering: .relaxed) },
+            beforeDeparture: { _ in
+                taken.add(1, ordering: .relaxed)
+                hasBegun.signal()
+            },
             atDeparture: { [other] order in
                 let id = scheduleOf[order.leadUUID] ?? "-"
                 let state: String?? = try? other.read {
@@ -241,7 +245,7 @@ import Testing
             {
                 var stopped = 0
                 var left = Array(ids.indices)
-                while taken.load(ordering: .relaxed) == 0 { usleep(50) }
+                hasBegun.wait()
                 while !left.isEmpty {
                     // Close to where the orchestrator is: some behind it, some before, most beside.
                     let front = (taken.load(ordering: .relaxed) + stopped) / leads
