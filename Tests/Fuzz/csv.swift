@@ -8,7 +8,7 @@
 // sources: Core/Leads/Workbook/Workbook.swift Core/Leads/Workbook/XMLReader.swift
 // sources: Core/Support/TemporaryFile.swift
 // sources: Core/Leads/PhoneNumber.swift Core/Leads/PersonName.swift Core/Leads/SingleLine.swift
-// sources: Core/Leads/EmailAddress.swift Core/Leads/ConsentTime.swift Core/Support/Instant.swift Core/Support/Zone.swift
+// sources: Core/Leads/EmailAddress.swift Core/Leads/ConsentTime.swift Core/Support/Instant.swift Core/Support/Zone.swift Core/Support/Lock.swift
 // sources: Core/Support/LocalTime.swift Core/Support/FieldReader.swift Core/Support/File.swift
 
 private let kolkata = Zone(identifier: "Asia/Kolkata")

@@ -3,7 +3,7 @@
 // sources: Core/Calls/VapiMessage.swift Core/Calls/EndedReason.swift Core/Calls/EndedReasonTable.swift
 // sources: Core/Analysis/Transcript.swift Core/Analysis/Qualification.swift
 // sources: Core/Web/JSON.swift Core/Leads/PersonName.swift Core/Support/Instant.swift
-// sources: Core/Support/LocalTime.swift Core/Support/FieldReader.swift Core/Support/Zone.swift
+// sources: Core/Support/LocalTime.swift Core/Support/FieldReader.swift Core/Support/Zone.swift Core/Support/Lock.swift
 // sources: Core/Support/File.swift Core/Support/Environment.swift Core/Support/Secret.swift
 
 /// Reads one input as a webhook's body and as a call that was looked up.

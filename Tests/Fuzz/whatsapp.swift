@@ -5,8 +5,8 @@
 // sources: Core/Calls/VapiMessage.swift Core/Calls/EndedReason.swift Core/Calls/EndedReasonTable.swift
 // sources: Core/Analysis/Transcript.swift Core/Analysis/Qualification.swift
 // sources: Core/Support/Instant.swift Core/Support/LocalTime.swift Core/Support/FieldReader.swift
-// sources: Core/Support/Zone.swift Core/Support/File.swift Core/Support/Environment.swift
-// sources: Core/Support/Secret.swift
+// sources: Core/Support/Zone.swift Core/Support/Lock.swift Core/Support/File.swift
+// sources: Core/Support/Environment.swift Core/Support/Secret.swift
 
 /// Reads one input as a webhook's body.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -8,7 +8,7 @@
 // sources: Core/Leads/Workbook/XMLReader.swift Core/Leads/TableRow.swift
 // sources: Core/Leads/UnreadableFile.swift Core/Support/TemporaryFile.swift Core/Support/File.swift
 // sources: Core/Support/Instant.swift Core/Support/LocalTime.swift Core/Support/FieldReader.swift
-// sources: Core/Support/Zone.swift
+// sources: Core/Support/Zone.swift Core/Support/Lock.swift
 
 /// Reads one input as an archive, or as parts in chunks of two sizes.
 @_cdecl("LLVMFuzzerTestOneInput")
