@@ -36,7 +36,6 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"])]
         ),
         .target(name: "CFileLock", path: "Core/System/CFileLock"),
-        .target(name: "CSanitizer", path: "Core/System/CSanitizer"),
         .target(
             name: "CMinizip",
             path: "Core/System/CMinizip",
@@ -56,7 +55,6 @@ let package = Package(
             name: "Core",
             dependencies: [
                 "CFastCGI", "CCurl", "CSQLite", "CFileLock", "CPhoneNumber", "CMinizip", "CExpat",
-                "CSanitizer",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

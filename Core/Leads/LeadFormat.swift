@@ -23,15 +23,12 @@ struct LeadFormat: Sendable {
         let form: Form
         /// Whether a table shows it too.
         let isInTable: Bool
-        /// The comma and the name that stand before the value.
-        let lead: [UInt8]
 
         init(_ name: String, _ form: Form, of column: String? = nil, isInTable: Bool = true) {
             self.name = name
             self.form = form
             self.column = column ?? "l.\(name)"
             self.isInTable = isInTable
-            lead = Array(",\"\(name)\":".utf8)
         }
     }
 
@@ -83,9 +80,7 @@ struct LeadFormat: Sendable {
 
     let zone: Zone
     let maximumRetries: Int
-    private let members: [Member]
-    /// What to select: first the columns that ``Place`` names, then one for each member.
-    let columns: SQL
+    private let layout: Layout
 
     /// Creates a format.
     ///
@@ -96,9 +91,11 @@ struct LeadFormat: Sendable {
     init(zone: Zone, maximumRetries: Int, isTable: Bool = false) {
         self.zone = zone
         self.maximumRetries = maximumRetries
-        members = isTable ? LeadFormat.tableMembers : LeadFormat.members
-        columns = isTable ? LeadFormat.tableColumns : LeadFormat.allColumns
+        layout = isTable ? LeadFormat.table : LeadFormat.whole
     }
+
+    /// What to select: first the columns that ``Place`` names, then those that only members need.
+    var columns: SQL { layout.columns }
 
     /// Positions of the columns that stand before the members'.
     enum Place: Int, CaseIterable {
@@ -124,24 +121,54 @@ struct LeadFormat: Sendable {
         }
     }
 
-    private static let tableMembers = members.filter(\.isInTable)
-    private static let allColumns = columns(of: members)
-    private static let tableColumns = columns(of: tableMembers)
+    private static let whole = Layout(members)
+    private static let table = Layout(members.filter(\.isInTable))
 
-    private static func columns(of members: [Member]) -> SQL {
-        let columns = Place.allCases.map(\.column) + members.map(\.column)
-        return SQL(stringLiteral: columns.joined(separator: ", "))
+    /// Members as they are selected and written.
+    private struct Layout: Sendable {
+        /// A member while a row is written; it refers to nothing, so that nothing is retained and
+        /// released two thousand times a page.
+        struct Slot {
+            let form: Member.Form
+            let column: Int
+            /// Where the name ends that stands before the value; it begins where the one before ends.
+            let nameEnd: Int
+        }
+
+        let members: [Member]
+        let columns: SQL
+        let slots: [Slot]
+        /// The comma and the name before each value, one after the other.
+        let names: [UInt8]
+
+        init(_ members: [Member]) {
+            var columns = Place.allCases.map(\.column)
+            var slots: [Slot] = []
+            var names: [UInt8] = []
+            for member in members {
+                let column = columns.firstIndex(of: member.column) ?? columns.endIndex
+                if column == columns.endIndex { columns.append(member.column) }
+                names += ",\"\(member.name)\":".utf8
+                slots.append(Slot(form: member.form, column: column, nameEnd: names.count))
+            }
+            self.members = members
+            self.slots = slots
+            self.names = names
+            self.columns = SQL(stringLiteral: columns.joined(separator: ", "))
+        }
     }
 
     /// Appends the lead of a row as a JSON object.
     func write(_ row: Columns, to bytes: inout [UInt8]) {
         let start = bytes.count
-        // Through buffers: an array's elements are retained and released one by one, a thousand
-        // times a page.
-        members.withUnsafeBufferPointer { members in
-            for index in members.indices {
-                members[index].lead.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-                write(row, Place.allCases.count + index, members[index].form, to: &bytes)
+        layout.slots.withUnsafeBufferPointer { slots in
+            layout.names.withUnsafeBufferPointer { names in
+                var nameStart = 0
+                for slot in slots {
+                    bytes.append(contentsOf: names[nameStart..<slot.nameEnd])
+                    nameStart = slot.nameEnd
+                    write(row, slot.column, slot.form, to: &bytes)
+                }
             }
         }
         bytes[start] = UInt8(ascii: "{")  // in the place of the first comma
@@ -189,8 +216,8 @@ struct LeadFormat: Sendable {
 
     /// The column of a member that the format has.
     func place(of name: String) -> ColumnPlace? {
-        members.firstIndex { $0.name == name }.map {
-            ColumnPlace(index: Place.allCases.count + $0, form: members[$0].form)
+        layout.members.firstIndex { $0.name == name }.map {
+            ColumnPlace(index: layout.slots[$0].column, form: layout.slots[$0].form)
         }
     }
 

@@ -19,6 +19,8 @@ final class GroupCommit: Sendable {
         var waiting: [Write.Reference] = []
         /// Whether a thread leads, or has been told to.
         var isLed = false
+        /// The thread that runs writes now.
+        var leader: pthread_t?
     }
 
     private let writer: DatabaseQueue
@@ -36,14 +38,16 @@ final class GroupCommit: Sendable {
     ///
     /// Another thread may run it, while this one waits.
     ///
-    /// - Throws: ``Database/Unavailable``; what `body` throws.
+    /// - Throws: ``Database/Unavailable``; ``Database/StatementFailed`` inside another write, which
+    ///   would wait for itself; what `body` throws.
     func write<T>(by deadline: ContinuousClock.Instant, _ body: (Connection) throws -> T) throws
         -> T
     {
         var result: T?
         try withoutActuallyEscaping(body) { body in
             let write = Write(deadline: deadline) { result = try body($0) }
-            let leads = state.withLock { state in
+            let leads = try state.withLock { state in
+                guard state.leader != pthread_self() else { throw GroupCommit.nested }
                 state.waiting.append(write.reference)
                 defer { state.isLed = true }
                 return !state.isLed
@@ -59,6 +63,7 @@ final class GroupCommit: Sendable {
     /// Carries out the writes that wait, of which the leader's own is the first.
     private func lead(_ own: Write) {
         var group: [Write] = []
+        state.withLock { $0.leader = pthread_self() }
         let outcome = Result {
             try writer.writeWithoutTransaction { handle in
                 let connection = Connection(handle: handle)
@@ -84,6 +89,10 @@ final class GroupCommit: Sendable {
         for write in group { write.end(outcome) }
     }
 
+    private static let nested = Database.StatementFailed(
+        logDescription: "a write inside another write"
+    )
+
     private func next() -> Write? {
         state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }?.write
     }
@@ -91,6 +100,7 @@ final class GroupCommit: Sendable {
     /// Whose turn to lead it is, if anybody waits.
     private func leaveLead() -> Write? {
         state.withLock { state in
+            state.leader = nil
             state.isLed = !state.waiting.isEmpty
             return state.waiting.first
         }?.write

@@ -86,36 +86,35 @@ private final class Server: Sendable {
         let started = ContinuousClock.now
         let parameters = Parameters(connection.envp)
         let input = connection.in
-        let output = connection.out
+        let output = Output(connection)
         var response: Response
         var cause: Log.Field?
+        var received = 0
+        var announced: Int?
         do {
             let request = try parameters.request { buffer in
-                Int(
+                let count = Int(
                     FCGX_GetStr(
                         buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
                         Int32(buffer.count),
                         input
                     )
                 )
+                received += count
+                return count
             }
+            if !request.body.isOpenEnded { announced = request.body.length }
             response = try handler(request)
         } catch {
             response = FastCGI.answer(to: error)
             cause = .cause(error)
         }
         do {
-            try FastCGI.send(response) { bytes in
-                let sent = bytes.withUnsafeBufferPointer { buffer in
-                    buffer.withMemoryRebound(to: CChar.self) {
-                        FCGX_PutStr($0.baseAddress, Int32($0.count), output)
-                    }
-                }
-                guard sent == bytes.count else { throw FastCGI.CallerLeft() }
-            }
+            try FastCGI.send(response, output.put)
         } catch {
             cause = .cause(error)
         }
+        if received == announced { closeAtOnce(&connection) }
         let took = ContinuousClock.now - started
         var fields: [Log.Field] = [
             .id("id", parameters["REQUEST_ID"] ?? "-"),
@@ -124,6 +123,79 @@ private final class Server: Sendable {
         if let cause { fields.append(cause) }
         fields += [.number("status", response.status), .number("ms", took.milliseconds)]
         log.write(response.status >= 500 ? .error : .info, "request", fields)
+    }
+}
+
+extension Server {
+    /// Ends the answer and, where the request's end has been read too, has the connection closed at once.
+    ///
+    /// Otherwise libfcgi closes its side and waits for the caller to close the other: what is sent to a
+    /// closed socket destroys the answer in it.
+    private func closeAtOnce(_ connection: inout FCGX_Request) {
+        FCGX_FClose(connection.err)
+        FCGX_FClose(connection.out)
+        // Nothing is left to write, and a caller who never says that the request is over is not waited for.
+        _ = fcntl(connection.ipcFd, F_SETFL, O_NONBLOCK)
+        if FCGX_GetChar(connection.in) == EOF, FCGX_GetError(connection.in) == 0 {
+            FCGX_Detach(&connection)
+        }
+    }
+}
+
+/// Where an answer's bytes go.
+private struct Output {
+    private let stream: UnsafeMutablePointer<FCGX_Stream>?
+    private let socket: Int32
+    private let requestID: UInt16
+    /// As much as libfcgi collects before it sends a record.
+    private static let collected = 8192
+    /// The most that a record holds so that it needs no padding.
+    private static let largestRecord = 65_528
+
+    init(_ connection: FCGX_Request) {
+        stream = connection.out
+        socket = connection.ipcFd
+        requestID = UInt16(truncatingIfNeeded: connection.requestId)
+    }
+
+    /// Sends bytes: a few with what follows them, many at once.
+    ///
+    /// - Throws: ``FastCGI/CallerLeft``.
+    func put(_ bytes: [UInt8]) throws {
+        guard bytes.count < Output.collected else { return try send(bytes) }
+        let sent = bytes.withUnsafeBufferPointer { buffer in
+            buffer.withMemoryRebound(to: CChar.self) {
+                FCGX_PutStr($0.baseAddress, Int32($0.count), stream)
+            }
+        }
+        guard sent == bytes.count else { throw FastCGI.CallerLeft() }
+    }
+
+    /// Sends bytes past libfcgi, which would wake the caller for each 8 KB.
+    private func send(_ bytes: [UInt8]) throws {
+        guard FCGX_FFlush(stream) == 0 else { throw FastCGI.CallerLeft() }
+        var records: [UInt8] = []
+        records.reserveCapacity(bytes.count + 8 * (bytes.count / Output.largestRecord + 1))
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let content = rest.prefix(Output.largestRecord)
+            rest = rest.dropFirst(content.count)
+            records += [
+                UInt8(FCGI_VERSION_1), UInt8(FCGI_STDOUT),
+                UInt8(requestID >> 8), UInt8(requestID & 0xFF),
+                UInt8(content.count >> 8), UInt8(content.count & 0xFF),
+                0, 0,
+            ]
+            records += content
+        }
+        try records.withUnsafeBytes { buffer in
+            var rest = UnsafeRawBufferPointer(rebasing: buffer[...])
+            while !rest.isEmpty {
+                let sent = Glibc.send(socket, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                guard sent >= 0 || errno == EINTR else { throw FastCGI.CallerLeft() }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(sent, 0)))
+            }
+        }
     }
 }
 
@@ -196,8 +268,7 @@ extension FastCGI {
             if response.status != 304 && response.status != 204 && !hasLength {
                 head += "Content-Length: \(bytes.count)\r\n"
             }
-            try put(Array((head + "\r\n").utf8))
-            if !bytes.isEmpty { try put(bytes) }
+            try put(Array((head + "\r\n").utf8) + bytes)
         case .stream(let produce):
             try put(Array((head + "\r\n").utf8))
             try produce(put)

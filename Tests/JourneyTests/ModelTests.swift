@@ -10,9 +10,8 @@ import Testing
 /// `MODEL_HISTORIES=5000` runs more of them than the tests have time for, `MODEL_SEED=…` repeats one.
 @Suite struct ModelTests {
     @Test func `in random histories every decision is the one that the rules demand`() throws {
-        let environment = ProcessInfo.processInfo.environment
-        let seed = environment["MODEL_SEED"].flatMap(UInt64.init)
-        let wanted = environment["MODEL_HISTORIES"].flatMap(Int.init)
+        let seed: UInt64? = Setting.integer("MODEL_SEED")
+        let wanted: Int? = Setting.integer("MODEL_HISTORIES")
         let deadline = ContinuousClock.now + (wanted == nil ? .seconds(20) : .seconds(86_400))
         let first = seed ?? Seeded.random().next()
         let next = Atomic<Int>(0)

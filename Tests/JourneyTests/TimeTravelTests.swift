@@ -13,14 +13,12 @@ import Testing
 @Suite struct TimeTravelTests {
     @Test func `after three weeks every lead has come to an end that its history explains`() throws
     {
-        let environment = ProcessInfo.processInfo.environment
-        let count = environment["TIME_TRAVEL_LEADS"].flatMap(Int.init) ?? 150
-        let seed =
-            environment["TIME_TRAVEL_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 1...1 << 40)
+        let wanted: Int? = Setting.integer("TIME_TRAVEL_LEADS")
+        let seed = Setting.integer("TIME_TRAVEL_SEED") ?? UInt64.random(in: 1...1 << 40)
         let started = ContinuousClock.now
-        let journey = try TimeTravel(seed: seed, leads: count)
+        let journey = try TimeTravel(seed: seed, leads: wanted ?? 150)
         let faults = try journey.run(weeks: 3)
-        if environment["TIME_TRAVEL_LEADS"] != nil {
+        if wanted != nil {
             print("\(journey.summary) in \(ContinuousClock.now - started), seed \(seed)")
         }
         #expect(faults == [], "TIME_TRAVEL_SEED=\(seed) repeats it")

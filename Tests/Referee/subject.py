@@ -8,7 +8,6 @@ SOURCES = [
     "Core/Support/Zone.swift", "Core/Calls/RegionZones.swift", "Core/Calls/CallingWindow.swift",
     "Core/Calls/EndedReason.swift", "Core/Calls/EndedReasonTable.swift", "Tests/Referee/main.swift",
 ]
-SANITIZER = "Core/System/CSanitizer"  # the C that Lock.swift imports
 
 
 @contextlib.contextmanager
@@ -18,9 +17,6 @@ def built():
         sys.exit("The Swift toolchain is missing: there is no swiftc.")
     with tempfile.TemporaryDirectory(prefix="referee.") as directory:
         program = pathlib.Path(directory) / "referee"
-        library = pathlib.Path(directory) / "CSanitizer.o"
-        subprocess.run(["clang", "-O2", "-c", f"{SANITIZER}/CSanitizer.c", "-I", f"{SANITIZER}/include",
-                        "-o", library], cwd=ROOT, check=True)
-        subprocess.run(["swiftc", "-O", "-wmo", "-swift-version", "6", "-I", f"{SANITIZER}/include",
-                        "-o", program, *SOURCES, library], cwd=ROOT, check=True)
+        subprocess.run(["swiftc", "-O", "-wmo", "-swift-version", "6", "-o", program, *SOURCES],
+                       cwd=ROOT, check=True)
         yield program

@@ -103,6 +103,23 @@ import Testing
         try database.write { try $0.execute("INSERT INTO notes VALUES ('later')") }
         #expect(try database.read { try $0.value("SELECT count(*) FROM notes") } == 1)
     }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a write inside a write is refused, also one that another thread carries out`() throws {
+        let refused = onEightThreads { [database] thread in
+            for round in 0..<20 {
+                try database.write { connection in
+                    try connection.execute("INSERT INTO notes VALUES (\("\(thread) \(round)"))")
+                    do {
+                        try database.write { try $0.execute("DELETE FROM notes") }
+                    } catch is Database.StatementFailed { return }
+                    throw Refusal()
+                }
+            }
+        }
+        #expect(refused == 0)
+        #expect(try database.read { try $0.value("SELECT count(*) FROM notes") } == 160)
+    }
 }
 
 private final class Counter: Sendable {

@@ -8,7 +8,6 @@ import Testing
         ("CSQLite", "Core/Store"), ("CFileLock", "Core/Store"),
         ("CPhoneNumber", "Core/Leads"),
         ("CMinizip", "Core/Leads/Workbook"), ("CExpat", "Core/Leads/Workbook"),
-        ("CSanitizer", "Core/Support"),
     ])
     func `a C library, or the database's, is imported in one folder only`(
         library: String,
@@ -28,7 +27,6 @@ import Testing
         #expect(
             Set(libraries) == [
                 "CFastCGI", "CCurl", "CSQLite", "CFileLock", "CPhoneNumber", "CMinizip", "CExpat",
-                "CSanitizer",
             ]
         )
     }
