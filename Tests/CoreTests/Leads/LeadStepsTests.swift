@@ -36,7 +36,7 @@ import Testing
         ("from=2026-01-01&to=2026-01-03", few), ("from=2026-01-01&status=completed", few),
         ("from=2026-01-01&to=2026-01-03&sort=name", few), ("from=2026-01-01&sort=-name", few),
         ("from=2025-01-01&sort=-last_call", few),
-        ("q=lead 77", few), ("q=lead", few), ("q=9", few), ("q=9198765", few),
+        ("q=lead 77", few * 2), ("q=lead", few), ("q=9", few), ("q=9198765", few),
         ("q=student77123@example.in", page), ("q=nobody", page), ("q=9&sort=name", few),
         ("q=9&status=answered", few), ("q=lead&status=completed&sort=-last_call", contradiction),
         ("q=lead&partner=Partner 3&from=2026-01-02&sort=next_retry", few),
