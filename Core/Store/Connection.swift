@@ -1,5 +1,6 @@
 import CSQLite
 import GRDB
+import Glibc
 
 /// One transaction's view of the database.
 public struct Connection {
@@ -208,7 +209,10 @@ private struct Query {
     private static func bind(_ text: inout String, to statement: OpaquePointer, _ index: Int32)
         -> Int32
     {
-        if text.utf8.contains(0) { text = text.withoutNUL }
+        let hasNUL = text.withUTF8 { bytes in
+            bytes.baseAddress.flatMap { memchr($0, 0, bytes.count) } != nil
+        }
+        if hasNUL { text = text.withoutNUL }
         return text.withUTF8 { bytes in
             presales_sqlite_bind_text(
                 statement,

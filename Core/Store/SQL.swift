@@ -30,7 +30,10 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
         var arguments: [SQLValue] = []
         var hasList = false
 
-        public init(literalCapacity: Int, interpolationCount: Int) {}
+        public init(literalCapacity: Int, interpolationCount: Int) {
+            text.reserveCapacity(literalCapacity + interpolationCount)
+            arguments.reserveCapacity(interpolationCount)
+        }
 
         public mutating func appendLiteral(_ literal: String) { text += literal }
 
