@@ -214,8 +214,10 @@ public struct Reconciler: Sendable {
                 AND created_at <= \(now - Reconciler.settleTime) ORDER BY created_at LIMIT 1000
                 """
             ).map(CallStore.Stored.init)
-            let last = try Settings.value(Reconciler.setting, in: connection)?.integer
-            return (stuck, last.map(Instant.init(milliseconds:)))
+            let last: Instant? = try connection.value(
+                "SELECT seen_until FROM job_marks WHERE job = \(Job.callReconciler)"
+            )
+            return (stuck, last)
         }
         // The dialer of an attempt whose lock is taken still lives, and will store the answer itself.
         let orphaned = stuck.filter { call in
@@ -245,12 +247,13 @@ public struct Reconciler: Sendable {
         }
         let isSettled = Set(orphaned.map(\.attemptID))
         for call in listing { try compare(call, except: isSettled, now, &counts) }
-        try database.write {
-            try Settings.set(Reconciler.setting, .integer(now.milliseconds), now: now, in: $0)
+        try database.write { connection in
+            try connection.execute(
+                "INSERT OR REPLACE INTO job_marks VALUES (\(Job.callReconciler), \(now))"
+            )
         }
     }
 
-    private static let setting = "reconciled_until"
     /// How far back calls are compared after a time in which Vapi could not be asked.
     private static let farthest = Duration.days(3)
 

@@ -374,6 +374,12 @@ public enum Migrations {
             counts TEXT CHECK (counts IS NULL OR json_valid(counts))
         ) STRICT;
         CREATE INDEX job_runs_job ON job_runs (job, id);
+        -- Up to when a job has seen everything. Nobody reads it on a page, so it is not among the
+        -- settings, each of whose changes is a new state of every list.
+        CREATE TABLE job_marks (
+            job TEXT PRIMARY KEY,
+            seen_until INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
 
         -- Figures of tables that grow for ever, kept by triggers: nobody counts a million rows.
         CREATE TABLE tallies (

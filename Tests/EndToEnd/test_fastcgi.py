@@ -387,7 +387,9 @@ class Serving(unittest.TestCase):
                     served.add(pid)
                     os.kill(pid, signal.SIGKILL)
                 self.assertEqual(len(served), 3)
-                # A signal that meets a child between fork and exec would be lost.
+                # A signal that meets a child between fork and exec would be lost, so those who were killed must be gone
+                # and others stand in their place.
+                wait_for(lambda: served.isdisjoint(children(supervisor.pid)))
                 wait_for(lambda: [name(pid) for pid in children(supervisor.pid)] == ["fastcgi-probe"] * 2)
                 supervisor.send_signal(signal.SIGINT)
                 self.assertEqual(supervisor.wait(timeout=20), 0)

@@ -45,6 +45,14 @@ import Testing
         #expect(try world.value("SELECT absent_at FROM calls", as: Instant.self) == nil)
     }
 
+    @Test func `a run that has nothing to repair changes no list that somebody looks at`() throws {
+        _ = try world.lead()
+        let before: Int? = try world.value("SELECT value FROM change_counter")
+        _ = try reconcile()
+        #expect(try world.value("SELECT seen_until FROM job_marks") == world.now)
+        #expect(try world.value("SELECT value FROM change_counter") == before)
+    }
+
     @Test func `only two complete listings a minute apart without the attempt let it be redialed`()
         throws
     {
