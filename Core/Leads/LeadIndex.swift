@@ -320,11 +320,8 @@ extension LeadQuery.Filter {
     }
 
     fileprivate func hasWords(besides known: String? = nil) -> SQL {
-        let conditions: [SQL] = words.filter { $0 != known }.map {
-            """
-            EXISTS (SELECT 1 FROM lead_words WHERE lead_id = l.id
-            AND \(sql: LeadWords.condition(beginning: $0)))
-            """
+        let conditions = words.filter { $0 != known }.map {
+            LeadWords.condition(in: "l.words", beginning: $0)
         }
         return conditions.isEmpty ? "1" : .joined(conditions, by: " AND ")
     }

@@ -138,11 +138,10 @@ private struct Intake {
     /// Stores the waiting rows and returns those that were there already.
     private func stored() throws -> [ImportedLead] {
         let now = clock.now()
-        return try database.write { connection in
-            try waiting.filter { lead in
-                try store.insert(LeadFields(lead), from: .list, now: now, in: connection) == nil
-            }
+        let added = try database.write { connection in
+            try store.insert(waiting.map(LeadFields.init), from: .list, now: now, in: connection)
         }
+        return zip(waiting, added).filter { $1 == nil }.map(\.0)
     }
 
     /// Returns those of the waiting rows that are there already.

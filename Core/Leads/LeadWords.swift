@@ -39,33 +39,21 @@ enum LeadWords {
         return Array(told.prefix(searchLimit))
     }
 
-    /// Replaces the words of a lead.
-    ///
-    /// - Throws: ``Database/Unavailable``.
-    static func store(
-        _ words: Set<String>,
-        of leadID: Int64,
-        isNew: Bool,
-        in connection: Connection
-    ) throws {
-        if !isNew { try delete(of: leadID, in: connection) }
-        for word in words.sorted() {
-            try connection.execute(
-                "INSERT INTO lead_words (word, lead_id) VALUES (\(word), \(leadID))"
-            )
-        }
-    }
-
-    /// Removes the words of a lead, so that no search finds it.
-    ///
-    /// - Throws: ``Database/Unavailable``.
-    static func delete(of leadID: Int64, in connection: Connection) throws {
-        try connection.execute("DELETE FROM lead_words WHERE lead_id = \(leadID)")
+    /// The words of a lead as its column `words` holds them, from which the database keeps the table
+    /// `lead_words`.
+    static func column(name: String, number: PhoneNumber, email: String?) -> JSON {
+        .array(words(name: name, number: number, email: email).sorted().map(JSON.string))
     }
 
     /// What a word with this beginning is, as a condition on `word`.
     static func condition(beginning: String) -> SQL {
         "word >= \(beginning) AND word < \(beginning + "\u{10FFFF}")"
+    }
+
+    /// Whether a lead has a word with this beginning, as a condition on its column `words`.
+    static func condition(in column: SQL, beginning: String) -> SQL {
+        // In the array a quotation mark stands before each word, and within one only behind a mark.
+        "instr(\(sql: column), \(String(JSON.string(beginning).text.dropLast()))) > 0"
     }
 
     /// The runs of letters, digits and marks in lower case.

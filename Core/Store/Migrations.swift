@@ -66,6 +66,8 @@ public enum Migrations {
             whatsapp_number TEXT,
             whatsapp_user_id TEXT,
             partner TEXT,
+            -- What a search finds it by, as a JSON array of text.
+            words TEXT NOT NULL DEFAULT '[]',
             call_status TEXT NOT NULL DEFAULT 'pending' CHECK (call_status IN
                 ('pending', 'initiated', 'answered', 'missed', 'failed', 'completed')),
             success_status TEXT CHECK (success_status IN
@@ -110,7 +112,6 @@ public enum Migrations {
         CREATE INDEX leads_last_call ON leads (last_call_time, id) WHERE deleted_at IS NULL;
         CREATE INDEX leads_next_retry ON leads (next_retry_time, id)
             WHERE deleted_at IS NULL;
-        CREATE INDEX leads_change ON leads (change_seq);
         -- A filter by status, qualification or partner is a few of lead_counts' groups, and here each
         -- group lies in the order of a list.
         CREATE INDEX leads_group_created ON leads
@@ -120,13 +121,22 @@ public enum Migrations {
         CREATE INDEX leads_group_next_retry ON leads
             (call_status, success_status, partner, next_retry_time, id) WHERE deleted_at IS NULL;
 
-        -- What a search finds: words of the name, digits of the number, the e-mail address.
+        -- The leads of each word, kept by triggers from leads.words; a deleted lead has none.
         CREATE TABLE lead_words (
             word TEXT NOT NULL,
-            lead_id INTEGER NOT NULL REFERENCES leads (id) ON DELETE CASCADE,
+            lead_id INTEGER NOT NULL,
             PRIMARY KEY (word, lead_id)
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX lead_words_lead ON lead_words (lead_id);
+        CREATE TRIGGER lead_words_added AFTER INSERT ON leads WHEN new.deleted_at IS NULL BEGIN
+            INSERT INTO lead_words SELECT value, new.id FROM json_each(new.words);
+        END;
+        CREATE TRIGGER lead_words_changed AFTER UPDATE OF words, deleted_at ON leads
+        WHEN new.words <> old.words OR new.deleted_at IS NOT old.deleted_at BEGIN
+            DELETE FROM lead_words WHERE lead_id = old.id
+                AND word IN (SELECT value FROM json_each(old.words));
+            INSERT INTO lead_words SELECT value, new.id FROM json_each(new.words)
+                WHERE new.deleted_at IS NULL;
+        END;
 
         -- How many leads are in each state, kept by triggers: the tiles must not count a million rows.
         CREATE TABLE lead_counts (

@@ -59,17 +59,14 @@ class Directly:
 
 N = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :leads - 1)"
 NUMBER = "'+9198' || printf('%08d', i)"
-WORDS = f"""
-    INSERT INTO lead_words (word, lead_id) SELECT word, id FROM (
-        SELECT 'lead' AS word, id FROM leads UNION ALL SELECT 'number', id FROM leads
-        UNION ALL SELECT substr(name, 13), id FROM leads UNION ALL SELECT substr(number, 2), id FROM leads
-        UNION ALL SELECT substr(number, 4), id FROM leads UNION ALL SELECT email, id FROM leads) ORDER BY 1, 2"""
+WORDS = "INSERT INTO lead_words SELECT w.value, l.id FROM leads AS l, json_each(l.words) AS w ORDER BY 1, 2"
 LEADS = f"""
-    INSERT INTO leads (lead_uuid, name, number, region, email, whatsapp_number, partner, call_status, retry_count,
+    INSERT INTO leads (lead_uuid, name, number, region, email, whatsapp_number, partner, words, call_status, retry_count,
         next_retry_time, vapi_call_id, last_call_time, summary, structured_data, country, university, intake, budget,
         journey_state, change_seq, created_at, last_updated_at)
     {N} SELECT printf('%08x-0000-4000-8000-%012x', i * 2654435761 % 4294967296, i), 'Lead Number ' || i, {NUMBER}, 'IN',
-        'lead' || i || '@example.in', {NUMBER}, 'Partner ' || (i % 40), {{status}},
+        'lead' || i || '@example.in', {NUMBER}, 'Partner ' || (i % 40),
+        json_array('lead', 'number', '' || i, substr({NUMBER}, 2), substr({NUMBER}, 4), 'lead' || i || '@example.in'), {{status}},
         CASE WHEN i % 10 = 0 THEN {{retry}} ELSE 0 END, CASE WHEN i % 10 = 0 AND {{retry}} THEN :now + 7 * {DAY} END, 'call-' || i,
         :now - 2 * {DAY} + i % 3600000, 'Student interested in studying in the USA next fall.',
         '{{{{"country": "USA", "university": "MIT", "intake": "Fall 2026", "budget": "$1500/month"}}}}', 'USA', 'MIT', 'Fall 2026',

@@ -91,6 +91,9 @@ import Testing
         var nextRetry: Int64?
 
         var words: Set<String> { LeadWords.words(name: name, number: number, email: nil) }
+        var wordsColumn: String {
+            LeadWords.column(name: name, number: number, email: nil).text
+        }
     }
 
     private func plain(_ leads: [Lead], _ query: LeadQuery) -> [Lead] {
@@ -188,16 +191,14 @@ import Testing
         lead.id = try world.database.write { connection in
             try connection.execute(
                 """
-                INSERT INTO leads (lead_uuid, name, number, region, partner, call_status,
+                INSERT INTO leads (lead_uuid, name, number, region, partner, words, call_status,
                 success_status, last_call_time, next_retry_time, created_at, last_updated_at)
                 VALUES (\(digits), \(lead.name), \(lead.number.e164), 'IN', \(lead.partner),
-                \(lead.status), \(lead.success?.rawValue), \(lead.lastCall), \(lead.nextRetry),
+                \(lead.wordsColumn), \(lead.status), \(lead.success?.rawValue), \(lead.lastCall), \(lead.nextRetry),
                 \(lead.createdAt), 0)
                 """
             )
-            let id = connection.lastInsertedID
-            try LeadWords.store(lead.words, of: id, isNew: true, in: connection)
-            return id
+            return connection.lastInsertedID
         }
         return lead
     }

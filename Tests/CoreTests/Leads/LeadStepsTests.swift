@@ -130,10 +130,11 @@ import Testing
             try connection.executeScript(
                 """
                 DROP TRIGGER leads_inserted;
+                DROP TRIGGER lead_words_added;
                 DROP TRIGGER leads_counted;
                 INSERT INTO leads (lead_uuid, name, number, region, email, partner, call_status,
                     success_status, last_call_time, next_retry_time, change_seq, created_at,
-                    last_updated_at)
+                    last_updated_at, words)
                 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < \(Self.leads - 1))
                 SELECT 'lead-' || i, CASE i % 3 WHEN 0 THEN '' ELSE 'Lead ' || (i * 7919 % \(Self.leads)) END,
                     '+9198' || printf('%08d', i), 'IN', 'student' || i || '@example.in',
@@ -144,15 +145,14 @@ import Testing
                         WHEN i <> 5 AND i % 12 = 6 THEN 'Potential' END,
                     CASE WHEN i % 6 < 2 THEN 1767200000000 + i END,
                     CASE WHEN i % 6 = 1 THEN 1767900000000 + i % 1000 END,
-                    i, 1767200000000 + i / 5000 * 7200000, 0 FROM n;
-                INSERT INTO lead_words (word, lead_id)
-                    SELECT word, id FROM (
-                        SELECT 'lead' AS word, id FROM leads WHERE name <> ''
-                        UNION ALL SELECT substr(name, 6), id FROM leads WHERE name <> ''
-                        UNION ALL SELECT substr(number, 2), id FROM leads
-                        UNION ALL SELECT substr(number, 4), id FROM leads
-                        UNION ALL SELECT email, id FROM leads)
-                    WHERE word <> '' ORDER BY 1, 2;
+                    i, 1767200000000 + i / 5000 * 7200000, 0, CASE i % 3 WHEN 0
+                    THEN json_array('9198' || printf('%08d', i), '98' || printf('%08d', i),
+                        'student' || i || '@example.in')
+                    ELSE json_array('lead', '' || (i * 7919 % \(Self.leads)),
+                        '9198' || printf('%08d', i), '98' || printf('%08d', i),
+                        'student' || i || '@example.in') END FROM n;
+                INSERT INTO lead_words SELECT w.value, l.id FROM leads AS l, json_each(l.words) AS w
+                    ORDER BY 1, 2;
                 INSERT INTO lead_counts SELECT call_status, ifnull(success_status, ''),
                     ifnull(partner, ''), count(*) FROM leads GROUP BY 1, 2, 3;
                 INSERT INTO dial_requests (lead_id, kind, rank, due_at, promised_at, created_at)
