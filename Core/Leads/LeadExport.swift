@@ -46,9 +46,10 @@ extension LeadReader {
             bytes += "\u{FEFF}\(LeadReader.columns.joined(separator: ","))\r\n".utf8
         }
         let places = LeadReader.columns.compactMap(format.place(of:))
-        var page = Page(query: query, format: format)
+        var page = Page(query: query)
         try LeadIndex(query, in: connection).forEachLead(
             selecting: format.columns,
+            joining: LeadIndex.nextPromise,
             in: connection
         ) { row in
             guard page.takes(row) else { return }

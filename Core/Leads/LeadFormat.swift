@@ -99,27 +99,36 @@ struct LeadFormat: Sendable {
 
     /// Positions of the columns that stand before the members'.
     enum Place: Int, CaseIterable {
-        case id, promiseKind, dueAt, promisedAt, state, isNumberInvalid, retryCount
-        case createdAt, name, lastCallTime, nextRetryTime, status, changeSequence
+        // What a place in a list is made of, and the state of a lead.
+        case id, changeSequence, createdAt, name, lastCallTime, nextRetryTime, status
+        // What the next action is made of.
+        case promiseKind, dueAt, promisedAt, state, isNumberInvalid, retryCount
 
         fileprivate var column: String {
             switch self {
             case .id: "l.id"
+            case .changeSequence: "l.change_seq"
+            case .createdAt: "l.created_at"
+            case .name: "l.name"
+            case .lastCallTime: "l.last_call_time"
+            case .nextRetryTime: "l.next_retry_time"
+            case .status: "l.call_status"
             case .promiseKind: "r.kind"
             case .dueAt: "r.due_at"
             case .promisedAt: "r.promised_at"
             case .state: "l.journey_state"
             case .isNumberInvalid: "l.number_invalid"
             case .retryCount: "l.retry_count"
-            case .createdAt: "l.created_at"
-            case .name: "l.name"
-            case .lastCallTime: "l.last_call_time"
-            case .nextRetryTime: "l.next_retry_time"
-            case .status: "l.call_status"
-            case .changeSequence: "l.change_seq"
             }
         }
     }
+
+    /// The first of the columns, up to the lead's status, which are all that ``LeadCursor`` and
+    /// ``version(of:)`` need.
+    static let placeColumns = SQL(
+        stringLiteral: Place.allCases.prefix(through: Place.status.rawValue).map(\.column)
+            .joined(separator: ", ")
+    )
 
     private static let whole = Layout(members)
     private static let table = Layout(members.filter(\.isInTable))
@@ -275,20 +284,33 @@ struct LeadFormat: Sendable {
         ).sentence(maximumRetries: maximumRetries, zone: zone)
     }
 
+    /// The state of a row's lead.
+    func version(of row: Columns) -> WrittenLeads.Version {
+        WrittenLeads.Version(
+            id: row.integer(Place.id.rawValue),
+            change: row.integer(Place.changeSequence.rawValue),
+            maximumRetries: maximumRetries
+        )
+    }
+}
+
+extension LeadCursor {
     /// The place of a row's lead in a list.
-    func cursor(at row: Columns, in order: LeadQuery.Order) -> LeadCursor {
-        func time(_ place: Place) -> SQLValue { row.instant(place.rawValue)?.sqlValue ?? .null }
+    init(at row: Columns, in order: LeadQuery.Order) {
+        func time(_ place: LeadFormat.Place) -> SQLValue {
+            row.instant(place.rawValue)?.sqlValue ?? .null
+        }
         let key: SQLValue =
             switch order.key {
             case .created, .status: time(.createdAt)
-            case .name: .text(row.string(Place.name.rawValue) ?? "")
+            case .name: .text(row.string(LeadFormat.Place.name.rawValue) ?? "")
             case .lastCall: time(.lastCallTime)
             case .nextRetry: time(.nextRetryTime)
             }
-        let status = row.string(Place.status.rawValue).flatMap(LeadStatus.init)
-        return LeadCursor(
+        let status = row.string(LeadFormat.Place.status.rawValue).flatMap(LeadStatus.init)
+        self.init(
             key: key,
-            id: row.integer(Place.id.rawValue),
+            id: row.integer(LeadFormat.Place.id.rawValue),
             status: order.key == .status ? status : nil
         )
     }

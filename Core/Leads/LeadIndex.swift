@@ -79,17 +79,18 @@ struct LeadIndex {
 
     /// Reads the page's leads in order, and one lead more where there is one.
     ///
-    /// The columns are those of `l`, the lead, and `r`, its next promise.
+    /// The columns are those of `l`, the lead, and of what is joined to it, such as ``nextPromise``.
     /// - Throws: ``Database/Unavailable``; what `receive` throws.
     func forEachLead(
         selecting columns: SQL,
+        joining others: SQL = "",
         in connection: Connection,
         _ receive: (Columns) throws -> Void
     ) throws {
         let access = access
         var wanted = query.limit + 1
         for stretch in stretches() where wanted > 0 {
-            let statement = statement(selecting: columns, stretch, access, limit: wanted)
+            let statement = statement(columns, others, stretch, access, limit: wanted)
             try connection.forEachRow(of: statement) { row in
                 wanted -= 1
                 try receive(row)
@@ -187,7 +188,8 @@ struct LeadIndex {
     }
 
     private func statement(
-        selecting columns: SQL,
+        _ columns: SQL,
+        _ others: SQL,
         _ stretch: Stretch,
         _ access: Access,
         limit: Int
@@ -200,7 +202,7 @@ struct LeadIndex {
         case .index:
             return """
                 SELECT \(sql: columns) FROM leads AS l INDEXED BY \(sql: plainIndex)
-                \(sql: LeadIndex.nextPromise) WHERE \(sql: stretch.condition)
+                \(sql: others) WHERE \(sql: stretch.condition)
                 AND \(sql: filter.conditions()) \(sql: inOrder)
                 """
         case .groups:
@@ -218,8 +220,8 @@ struct LeadIndex {
                 \(sql: inOrder)
                 """
         case .ids(let driver):
-            let others = filter.conditions(besides: driver.word)
-            var all: SQL = "\(sql: others) AND \(sql: stretch.condition)"
+            let parts = filter.conditions(besides: driver.word)
+            var all: SQL = "\(sql: parts) AND \(sql: stretch.condition)"
             if let status = stretch.status { all = "\(sql: all) AND l.call_status = \(status)" }
             ids = """
                 SELECT l.id FROM (\(sql: driver.ids)) AS p CROSS JOIN leads AS l ON l.id = p.id
@@ -228,7 +230,7 @@ struct LeadIndex {
         }
         return """
             SELECT \(sql: columns) FROM (\(sql: ids)) AS p CROSS JOIN leads AS l ON l.id = p.id
-            \(sql: LeadIndex.nextPromise) ORDER BY \(sql: stretch.order)
+            \(sql: others) ORDER BY \(sql: stretch.order)
             """
     }
 

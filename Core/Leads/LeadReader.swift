@@ -4,6 +4,7 @@
 public struct LeadReader: Sendable {
     let zone: Zone
     let retryPolicy: RetryPolicy
+    private let written: WrittenLeads
 
     /// Creates a reader.
     ///
@@ -11,8 +12,13 @@ public struct LeadReader: Sendable {
     ///   - zone: the zone of all times.
     ///   - retryPolicy: the configured policy; what people set at run time goes before it.
     public init(zone: Zone, retryPolicy: RetryPolicy) {
+        self.init(zone: zone, retryPolicy: retryPolicy, written: WrittenLeads())
+    }
+
+    init(zone: Zone, retryPolicy: RetryPolicy, written: WrittenLeads) {
         self.zone = zone
         self.retryPolicy = retryPolicy
+        self.written = written
     }
 
     /// Reads `TIMEZONE` and the configured retries.
@@ -56,11 +62,23 @@ public struct LeadReader: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(query.limit * (isTable ? 1100 : 2200) + 200)
         bytes += #"{"leads":["#.utf8
-        var page = Page(query: query, format: format)
-        try index.forEachLead(selecting: format.columns, in: connection) { row in
-            guard page.takes(row) else { return }
-            if page.count > 1 { bytes.append(UInt8(ascii: ",")) }
-            format.write(row, to: &bytes)
+        var page = Page(query: query)
+        if isTable {
+            var leads: [WrittenLeads.Version] = []
+            try index.forEachLead(selecting: LeadFormat.placeColumns, in: connection) { row in
+                if page.takes(row) { leads.append(format.version(of: row)) }
+            }
+            try write(leads, format, to: &bytes, in: connection)
+        } else {
+            try index.forEachLead(
+                selecting: format.columns,
+                joining: LeadIndex.nextPromise,
+                in: connection
+            ) { row in
+                guard page.takes(row) else { return }
+                if page.count > 1 { bytes.append(UInt8(ascii: ",")) }
+                format.write(row, to: &bytes)
+            }
         }
         let total = try index.total(in: connection)
         bytes += #"],"next_cursor":"#.utf8
@@ -68,6 +86,37 @@ public struct LeadReader: Sendable {
         bytes += #","total":\#(total.count),"total_capped":\#(total.isCapped)"#.utf8
         bytes += #","active_calls":\#(try activeCalls(connection))}"#.utf8
         return bytes
+    }
+
+    /// Appends the leads of a table; only those are read that have not been written before.
+    private func write(
+        _ leads: [WrittenLeads.Version],
+        _ format: LeadFormat,
+        to bytes: inout [UInt8],
+        in connection: Connection
+    ) throws {
+        var texts = written.find(leads)
+        var missing: [Int64: Int] = [:]
+        for index in leads.indices where texts[index] == nil { missing[leads[index].id] = index }
+        if !missing.isEmpty {
+            let ids = JSON.array(missing.keys.map(JSON.integer)).text
+            let statement: SQL = """
+                SELECT \(sql: format.columns) FROM json_each(\(ids)) AS p
+                CROSS JOIN leads AS l ON l.id = p.value \(sql: LeadIndex.nextPromise)
+                """
+            try connection.forEachRow(of: statement) { row in
+                let version = format.version(of: row)
+                var text: [UInt8] = []
+                text.reserveCapacity(1100)
+                format.write(row, to: &text)
+                written.keep(text, of: version)
+                if let index = missing[version.id] { texts[index] = text }
+            }
+        }
+        for (index, text) in texts.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes += text ?? []
+        }
     }
 
     /// How the leads are written now.
@@ -130,17 +179,13 @@ public struct LeadReader: Sendable {
 /// Decides which rows belong to a page, and where the next page begins.
 struct Page {
     let query: LeadQuery
-    let format: LeadFormat
     /// How many leads the page has so far.
     private(set) var count = 0
     /// The place of the page's last lead, once a further lead has come.
     private(set) var next: LeadCursor?
     private var last: LeadCursor?
 
-    init(query: LeadQuery, format: LeadFormat) {
-        self.query = query
-        self.format = format
-    }
+    init(query: LeadQuery) { self.query = query }
 
     /// Whether a row is the page's; the row after the last is not, and only shows that there is more.
     mutating func takes(_ row: Columns) -> Bool {
@@ -149,7 +194,7 @@ struct Page {
             return false
         }
         count += 1
-        if count == query.limit { last = format.cursor(at: row, in: query.order) }
+        if count == query.limit { last = LeadCursor(at: row, in: query.order) }
         return true
     }
 }

@@ -1,8 +1,8 @@
 /// Takes an uploaded list of leads into the database while it arrives.
 ///
 /// Good rows are stored 500 at a time, so that no transaction keeps others waiting and an upload that
-/// breaks off has kept what came before; the same file again adds the rest and nobody twice. Each row
-/// that is not taken is named with its line and reason.
+/// breaks off has kept what came before; the same file again adds the rest and nobody twice. One thread
+/// reads while another stores. Each row that is not taken is named with its line and reason.
 ///
 ///     var upload = LeadUpload(into: database, store: store, reading: leadImport, clock: clock)
 ///     try upload.feed(chunk.span)
@@ -38,9 +38,6 @@ public struct LeadUpload {
     private var list: LeadImport
     private var intake: Intake
 
-    /// How many rows are in the database by now.
-    public var rowsStored: Int { intake.isDryRun ? 0 : intake.report.rowsAdded }
-
     /// Creates an upload of one file; a dry run finds out what would happen and stores nothing.
     public init(
         into database: Database,
@@ -50,7 +47,8 @@ public struct LeadUpload {
         clock: Clock
     ) {
         self.list = list
-        intake = Intake(database: database, store: store, isDryRun: isDryRun, clock: clock)
+        let shelf = Shelf(database: database, leads: store, isDryRun: isDryRun, clock: clock)
+        intake = Intake(into: shelf)
     }
 
     /// Reads on, and stores what makes a batch.
@@ -66,42 +64,42 @@ public struct LeadUpload {
     /// - Throws: what ``feed(_:)`` throws.
     public mutating func finish() throws -> Report {
         do { try list.finish { try intake.take($0) } } catch { throw try failure(error) }
-        try intake.storeBatch()
+        try intake.storeAll()
         intake.report.rowsRead = list.rowsRead
         intake.report.heading = list.heading
         return intake.report
     }
 
+    /// How many rows are in the database when the upload cannot go on.
+    public mutating func rowsStored() -> Int {
+        // Of a batch that could not be stored, nothing is.
+        try? intake.settle()
+        return intake.shelf.isDryRun ? 0 : intake.report.rowsAdded
+    }
+
     /// Keeps the good rows before the place at which a file cannot be read further.
     private mutating func failure(_ error: any Error) throws -> any Error {
-        if error is any UnreadableFile { try intake.storeBatch() }
+        if error is any UnreadableFile { try intake.storeAll() }
         return error
     }
 }
 
 /// The judged rows on their way into the database.
 private struct Intake {
-    let database: Database
-    let store: LeadStore
-    let isDryRun: Bool
-    let clock: Clock
+    let shelf: Shelf
     var report = LeadUpload.Report()
     private var waiting: [ImportedLead] = []
+    /// The batch that is being stored meanwhile, and those of it who are there already.
+    private var storing: (batch: [ImportedLead], known: Future<[ImportedLead]>)?
 
-    init(database: Database, store: LeadStore, isDryRun: Bool, clock: Clock) {
-        self.database = database
-        self.store = store
-        self.isDryRun = isDryRun
-        self.clock = clock
-        waiting.reserveCapacity(LeadUpload.batchSize)
-    }
+    init(into shelf: Shelf) { self.shelf = shelf }
 
     mutating func take(_ row: LeadImport.Row) throws {
         switch row {
         case .refused(let error):
             if error.code == LeadImport.RowError.duplicate { report.duplicates += 1 }
             report.add(error)
-        case .lead(let lead) where lead.consentAt.map { $0 > clock.now() } == true:
+        case .lead(let lead) where lead.consentAt.map { $0 > shelf.clock.now() } == true:
             report.add(
                 LeadImport.RowError(
                     line: lead.line,
@@ -117,10 +115,27 @@ private struct Intake {
         }
     }
 
-    mutating func storeBatch() throws {
+    /// Stores all rows that were taken.
+    mutating func storeAll() throws {
+        try storeBatch()
+        try settle()
+    }
+
+    /// Begins to store the waiting rows, once those before them are stored.
+    private mutating func storeBatch() throws {
+        try settle()
         guard !waiting.isEmpty else { return }
-        let duplicates = isDryRun ? try known() : try stored()
-        report.rowsAdded += waiting.count - duplicates.count
+        let batch = waiting
+        waiting = []
+        storing = (batch, Future { [shelf] in try shelf.store(batch) })
+    }
+
+    /// Waits for the batch that is being stored.
+    mutating func settle() throws {
+        guard let (batch, known) = storing else { return }
+        storing = nil
+        let duplicates = try known.wait() ?? []
+        report.rowsAdded += batch.count - duplicates.count
         report.duplicates += duplicates.count
         for lead in duplicates {
             report.add(
@@ -132,25 +147,33 @@ private struct Intake {
                 )
             )
         }
-        waiting.removeAll(keepingCapacity: true)
     }
+}
 
-    /// Stores the waiting rows and returns those that were there already.
-    private func stored() throws -> [ImportedLead] {
+/// Where the good rows go.
+private struct Shelf: Sendable {
+    let database: Database
+    let leads: LeadStore
+    let isDryRun: Bool
+    let clock: Clock
+
+    /// Stores rows, unless this is a dry run, and returns those that are there already.
+    func store(_ rows: [ImportedLead]) throws -> [ImportedLead] {
+        if isDryRun { return try known(of: rows) }
+        let fields = rows.map(LeadFields.init)
         let now = clock.now()
         let added = try database.write { connection in
-            try store.insert(waiting.map(LeadFields.init), from: .list, now: now, in: connection)
+            try leads.insert(fields, from: .list, now: now, in: connection)
         }
-        return zip(waiting, added).filter { $1 == nil }.map(\.0)
+        return zip(rows, added).filter { $1 == nil }.map(\.0)
     }
 
-    /// Returns those of the waiting rows that are there already.
-    private func known() throws -> [ImportedLead] {
+    private func known(of rows: [ImportedLead]) throws -> [ImportedLead] {
         try database.read { connection in
-            try waiting.filter { lead in
+            try rows.filter { row in
                 let found: Int? = try connection.value(
                     """
-                    SELECT 1 FROM leads WHERE number = \(lead.number.e164)
+                    SELECT 1 FROM leads WHERE number = \(row.number.e164)
                     AND deleted_at IS NULL
                     """
                 )

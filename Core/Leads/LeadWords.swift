@@ -62,11 +62,12 @@ enum LeadWords {
     /// their vowels and stay.
     private static func words(in text: String) -> [String] {
         var folded = text.lowercased()
-        if !folded.utf8.allSatisfy({ $0 < 0x80 }) {
-            folded = folded.decomposedStringWithCanonicalMapping
-            folded.unicodeScalars.removeAll { ("\u{0300}"..."\u{036F}").contains($0) }
-            folded = folded.precomposedStringWithCanonicalMapping
+        if folded.utf8.allSatisfy({ $0 < 0x80 }) {
+            return folded.utf8.split { !$0.isLetterOrDigit }.map { clipped(String(Substring($0))) }
         }
+        folded = folded.decomposedStringWithCanonicalMapping
+        folded.unicodeScalars.removeAll { ("\u{0300}"..."\u{036F}").contains($0) }
+        folded = folded.precomposedStringWithCanonicalMapping
         return folded.unicodeScalars.split { !$0.isPartOfWord }.map { clipped(String($0)) }
     }
 
@@ -98,6 +99,14 @@ enum LeadWords {
         var clipped = word
         while clipped.utf8.count > wordLimit { clipped.unicodeScalars.removeLast() }
         return clipped
+    }
+}
+
+extension UInt8 {
+    /// Whether this is a small ASCII letter or a digit.
+    fileprivate var isLetterOrDigit: Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
     }
 }
 

@@ -56,6 +56,7 @@ public enum Migrations {
         CREATE TABLE leads (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             lead_uuid TEXT NOT NULL UNIQUE,
+            change_seq INTEGER NOT NULL DEFAULT 0,
             name TEXT NOT NULL,
             number TEXT NOT NULL CHECK (number GLOB '+[1-9]*'),
             number_raw TEXT,
@@ -97,7 +98,6 @@ public enum Migrations {
             consent_text TEXT,
             consent_source TEXT,
             journey_state TEXT NOT NULL DEFAULT 'new',
-            change_seq INTEGER NOT NULL DEFAULT 0,
             created_at INTEGER NOT NULL,
             last_updated_at INTEGER NOT NULL,
             deleted_at INTEGER

@@ -46,9 +46,9 @@ struct BulkUpload: Sendable {
             }
             try form.finish()
         } catch let failure as Multipart.Failure {
-            throw BulkUpload.failure(failure, stored: upload.rowsStored)
+            throw BulkUpload.failure(failure, stored: upload.rowsStored())
         } catch let failure as any UnreadableFile {
-            throw BulkUpload.failure(failure, stored: upload.rowsStored)
+            throw BulkUpload.failure(failure, stored: upload.rowsStored())
         } catch is File.Unavailable {
             throw Failure.unavailable(
                 "The server has no room to take the file in right now. Please try again later."

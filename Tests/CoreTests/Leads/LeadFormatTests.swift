@@ -84,6 +84,83 @@ import Testing
         #expect(try list(isTable: true)["leads"]?[0]?["max_retry_count"] == 7)
     }
 
+    /// Every kind of change, some of them taken back, beside readers that keep a little and much.
+    @Test func `a list that is read again and again shows what one read anew shows`() throws {
+        let random = Seeded.random()
+        let keepers = [2_500, 1 << 20].map { limit in
+            LeadReader(
+                zone: reader.zone,
+                retryPolicy: reader.retryPolicy,
+                written: WrittenLeads(limit: limit)
+            )
+        }
+        let count = 8
+        for number in 0..<count { try world.lead("+91987654321\(number)") }
+        for change in 0..<400 {
+            world.move(by: .seconds(1))
+            try? world.database.write { connection in
+                try self.change(random, among: count, connection)
+                if random.next(below: 5) == 0 { throw Missing() }
+            }
+            var query = LeadQuery()
+            query.limit = 1 + random.next(below: count)
+            query.order.key = LeadQuery.Key.allCases[random.next(below: 5)]
+            for keeper in keepers {
+                let lists = try world.database.read { connection in
+                    let anew = LeadReader(zone: reader.zone, retryPolicy: reader.retryPolicy)
+                    return try [keeper, anew].map {
+                        try $0.list(query, isTable: true, in: connection)
+                    }
+                }
+                try #require(
+                    lists[0] == lists[1],
+                    "seed \(random.seed), change \(change)"
+                )
+            }
+        }
+    }
+
+    private func change(
+        _ random: Seeded,
+        among count: Int,
+        _ connection: Connection
+    ) throws {
+        let lead = Int64(1 + random.next(below: count))
+        let number = random.next(below: 1_000)
+        switch random.next(below: 7) {
+        case 0:
+            try connection.execute("UPDATE leads SET name = \("Asha \(number)") WHERE id = \(lead)")
+        case 1:
+            let status = LeadStatus.allCases[random.next(below: LeadStatus.allCases.count)]
+            try connection.execute(
+                """
+                UPDATE leads SET call_status = \(status), retry_count = \(number % 4),
+                last_call_time = \(Int64(number)) WHERE id = \(lead)
+                """
+            )
+        case 2:
+            try DialRequests.add(
+                lead,
+                DialKind.allCases[number % DialKind.allCases.count],
+                dueAt: world.now + .seconds(number),
+                now: world.now,
+                in: connection
+            )
+        case 3:
+            try DialRequests.cancelAll(of: lead, because: "test", now: world.now, in: connection)
+        case 4:
+            try RetryPolicy(maximum: number % 3).save(by: "test", now: world.now, in: connection)
+        case 5:
+            try connection.execute(
+                "UPDATE leads SET deleted_at = iif(deleted_at IS NULL, 1, NULL) WHERE id = \(lead)"
+            )
+        default:
+            try connection.execute(
+                "UPDATE dial_requests SET due_at = due_at + 60000 WHERE lead_id = \(lead)"
+            )
+        }
+    }
+
     @Test func `the first promise says what happens next`() throws {
         let uuid = try world.lead()
         try world.promise(uuid, .callback, at: world.now + .hours(5))

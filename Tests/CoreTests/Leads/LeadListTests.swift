@@ -210,14 +210,9 @@ import Testing
     ) {
         try world.database.read { connection in
             let index = try LeadIndex(query, few: few, in: connection)
-            let format = LeadFormat(
-                zone: try unwrap(Zone(identifier: "UTC")),
-                maximumRetries: 3,
-                isTable: true
-            )
-            var page = Page(query: query, format: format)
+            var page = Page(query: query)
             var ids: [Int64] = []
-            try index.forEachLead(selecting: format.columns, in: connection) { row in
+            try index.forEachLead(selecting: LeadFormat.placeColumns, in: connection) { row in
                 if page.takes(row) { ids.append(row.integer(LeadFormat.Place.id.rawValue)) }
             }
             return (ids, page.next, try index.total(in: connection))
