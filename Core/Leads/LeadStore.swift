@@ -44,22 +44,55 @@ public struct LeadStore: Sendable {
         now: Instant,
         in connection: Connection
     ) throws -> Added? {
-        try insert([fields], from: source, now: now, in: connection)[0]
+        var batch = Batch()
+        batch.append(fields, now: now)
+        return try insert(batch, from: source, now: now, in: connection)[0]
     }
 
-    /// Adds leads.
+    /// New leads on their way into the database, written down as its statement reads them, which can
+    /// be done while others write.
+    public struct Batch: Sendable {
+        fileprivate private(set) var uuids: [String] = []
+        /// A JSON array with an array of columns for each lead, but for its last bracket.
+        private var columns: [UInt8] = []
+
+        /// Creates a batch without leads.
+        public init() {}
+
+        fileprivate var text: String {
+            columns.isEmpty ? "[]" : String(decoding: columns, as: UTF8.self) + "]"
+        }
+
+        /// Adds a lead.
+        public mutating func append(_ lead: LeadFields, now: Instant) {
+            let uuid = Identifier.timeOrdered(at: now)
+            uuids.append(uuid)
+            columns.append(UInt8(ascii: columns.isEmpty ? "[" : ","))
+            let values: JSON = [
+                .string(uuid), .string(lead.name), .string(lead.number.e164),
+                .string(lead.numberRaw), JSON(lead.number.isValid),
+                .string(LeadStore.region(of: lead.number)), JSON(lead.email),
+                JSON(lead.whatsappNumber?.e164), JSON(lead.partner),
+                LeadWords.column(name: lead.name, number: lead.number, email: lead.email),
+                JSON(lead.zone?.identifier), JSON(lead.consentAt?.milliseconds),
+                JSON(lead.consentText), JSON(lead.consentSource),
+            ]
+            values.write(to: &columns)
+        }
+    }
+
+    /// Adds the leads of a batch.
     ///
     /// Somebody who opted out or declined before comes back so, and nothing is planned.
-    /// - Returns: For each of `leads` what was added, or nil when a lead, or one before it, has the
+    /// - Returns: For each of them what was added, or nil when a lead, or one before it, has the
     ///   number already.
     /// - Throws: ``Database/Unavailable``.
     public func insert(
-        _ leads: [LeadFields],
+        _ batch: Batch,
         from source: Source,
         now: Instant,
         in connection: Connection
     ) throws -> [Added?] {
-        let uuids = leads.map { _ in Identifier.timeOrdered(at: now) }
         let before: Int64 = try connection.value("SELECT max(id) FROM leads") ?? 0
         // One statement for all: each by itself took twice as long, with the indexes opened for every
         // lead. Whatever breaks a rule takes back the whole write (OR FAIL), so SQLite need not
@@ -80,47 +113,28 @@ public struct LeadStore: Sendable {
             WHEN \(Suppressions.Reason.declined) THEN \(JourneyState.declined)
             ELSE \(callsNewLeads ? JourneyState.waiting : .new) END,
             (SELECT value + 1 - is_taken FROM change_counter), \(now), \(now)
-            FROM json_each(\(LeadStore.text(of: leads, uuids))) AS l LEFT JOIN suppressions AS s
+            FROM json_each(\(batch.text)) AS l LEFT JOIN suppressions AS s
             ON s.kind = 'number' AND s.value = l.value ->> 2 WHERE true
             ON CONFLICT (number) WHERE deleted_at IS NULL DO NOTHING
             """
         )
-        var results = [Added?](repeating: nil, count: leads.count)
+        var results = [Added?](repeating: nil, count: batch.uuids.count)
         var next = 0
-        for row in try connection.rows(
-            "SELECT id, lead_uuid, journey_state FROM leads WHERE id > \(before) ORDER BY id"
-        ) {
-            let added = Added(id: try row.required("id"), uuid: try row.required("lead_uuid"))
-            while next < uuids.count, uuids[next] != added.uuid { next += 1 }
-            guard next < uuids.count else { break }
-            results[next] = added
-            try begin(added.id, try row.required("journey_state"), now, connection)
+        var states: [(leadID: Int64, state: JourneyState)] = []
+        try connection.forEachRow(
+            of: "SELECT id, lead_uuid, journey_state FROM leads WHERE id > \(before) ORDER BY id"
+        ) { row in
+            let id = row.integer(0)
+            let uuid = row.string(1)
+            while next < batch.uuids.count, batch.uuids[next] != uuid { next += 1 }
+            guard next < batch.uuids.count else { return }
+            results[next] = Added(id: id, uuid: batch.uuids[next])
+            if let state = row.string(2).flatMap(JourneyState.init), state != .new {
+                states.append((id, state))
+            }
         }
+        for (leadID, state) in states { try begin(leadID, state, now, connection) }
         return results
-    }
-
-    /// The columns of new leads as a JSON array of arrays.
-    private static func text(of leads: [LeadFields], _ uuids: [String]) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(leads.count * 400)
-        var separator = UInt8(ascii: "[")
-        for (lead, uuid) in zip(leads, uuids) {
-            bytes.append(separator)
-            separator = UInt8(ascii: ",")
-            let columns: JSON = [
-                .string(uuid), .string(lead.name), .string(lead.number.e164),
-                .string(lead.numberRaw), JSON(lead.number.isValid),
-                .string(region(of: lead.number)), JSON(lead.email),
-                JSON(lead.whatsappNumber?.e164), JSON(lead.partner),
-                LeadWords.column(name: lead.name, number: lead.number, email: lead.email),
-                JSON(lead.zone?.identifier), JSON(lead.consentAt?.milliseconds),
-                JSON(lead.consentText), JSON(lead.consentSource),
-            ]
-            columns.write(to: &bytes)
-        }
-        if leads.isEmpty { bytes.append(separator) }
-        bytes.append(UInt8(ascii: "]"))
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Notes how a new lead's journey begins, where there is something to say.

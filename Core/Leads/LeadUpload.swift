@@ -88,9 +88,9 @@ public struct LeadUpload {
 private struct Intake {
     let shelf: Shelf
     var report = LeadUpload.Report()
-    private var waiting: [ImportedLead] = []
+    private var waiting = Shelf.Batch()
     /// The batch that is being stored meanwhile, and those of it who are there already.
-    private var storing: (batch: [ImportedLead], known: Future<[ImportedLead]>)?
+    private var storing: (count: Int, known: Future<[ImportedLead]>)?
 
     init(into shelf: Shelf) { self.shelf = shelf }
 
@@ -110,8 +110,9 @@ private struct Intake {
             )
         case .lead(let lead):
             if report.preview.count < LeadUpload.previewSize { report.preview.append(lead) }
-            waiting.append(lead)
-            if waiting.count == LeadUpload.batchSize { try storeBatch() }
+            waiting.rows.append(lead)
+            if !shelf.isDryRun { waiting.leads.append(LeadFields(lead), now: shelf.clock.now()) }
+            if waiting.rows.count == LeadUpload.batchSize { try storeBatch() }
         }
     }
 
@@ -124,18 +125,18 @@ private struct Intake {
     /// Begins to store the waiting rows, once those before them are stored.
     private mutating func storeBatch() throws {
         try settle()
-        guard !waiting.isEmpty else { return }
+        guard !waiting.rows.isEmpty else { return }
         let batch = waiting
-        waiting = []
-        storing = (batch, Future { [shelf] in try shelf.store(batch) })
+        waiting = Shelf.Batch()
+        storing = (batch.rows.count, Future { [shelf] in try shelf.store(batch) })
     }
 
     /// Waits for the batch that is being stored.
     mutating func settle() throws {
-        guard let (batch, known) = storing else { return }
+        guard let (count, known) = storing else { return }
         storing = nil
         let duplicates = try known.wait() ?? []
-        report.rowsAdded += batch.count - duplicates.count
+        report.rowsAdded += count - duplicates.count
         report.duplicates += duplicates.count
         for lead in duplicates {
             report.add(
@@ -157,15 +158,20 @@ private struct Shelf: Sendable {
     let isDryRun: Bool
     let clock: Clock
 
-    /// Stores rows, unless this is a dry run, and returns those that are there already.
-    func store(_ rows: [ImportedLead]) throws -> [ImportedLead] {
-        if isDryRun { return try known(of: rows) }
-        let fields = rows.map(LeadFields.init)
+    /// Rows to store, and the leads of them, written down unless this is a dry run.
+    struct Batch {
+        var rows: [ImportedLead] = []
+        var leads = LeadStore.Batch()
+    }
+
+    /// Stores a batch, unless this is a dry run, and returns the rows that are there already.
+    func store(_ batch: Batch) throws -> [ImportedLead] {
+        if isDryRun { return try known(of: batch.rows) }
         let now = clock.now()
         let added = try database.write { connection in
-            try leads.insert(fields, from: .list, now: now, in: connection)
+            try leads.insert(batch.leads, from: .list, now: now, in: connection)
         }
-        return zip(rows, added).filter { $1 == nil }.map(\.0)
+        return zip(batch.rows, added).filter { $1 == nil }.map(\.0)
     }
 
     private func known(of rows: [ImportedLead]) throws -> [ImportedLead] {
