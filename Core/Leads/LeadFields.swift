@@ -32,6 +32,18 @@ public struct LeadFields: Sendable, Equatable {
         consentText = row.consentText
         consentSource = row.consentSource
     }
+
+    /// The fields as the database can hold them.
+    var withoutNUL: LeadFields {
+        var fields = self
+        fields.name = name.withoutNUL
+        fields.numberRaw = numberRaw.withoutNUL
+        fields.email = email?.withoutNUL
+        fields.partner = partner?.withoutNUL
+        fields.consentText = consentText?.withoutNUL
+        fields.consentSource = consentSource?.withoutNUL
+        return fields
+    }
 }
 
 /// A request's fields of a lead, named and of the right type, but not judged yet.

@@ -65,6 +65,7 @@ public struct LeadStore: Sendable {
 
         /// Adds a lead.
         public mutating func append(_ lead: LeadFields, now: Instant) {
+            let lead = lead.withoutNUL
             let uuid = Identifier.timeOrdered(at: now)
             uuids.append(uuid)
             columns.append(UInt8(ascii: columns.isEmpty ? "[" : ","))

@@ -71,9 +71,10 @@ public struct LeadUpload {
     }
 
     /// How many rows are in the database when the upload cannot go on.
-    public mutating func rowsStored() -> Int {
-        // Of a batch that could not be stored, nothing is.
-        try? intake.settle()
+    ///
+    /// - Throws: ``Database/Unavailable``, where storing failed meanwhile.
+    public mutating func rowsStored() throws -> Int {
+        try intake.settle()
         return intake.shelf.isDryRun ? 0 : intake.report.rowsAdded
     }
 
@@ -89,8 +90,10 @@ private struct Intake {
     let shelf: Shelf
     var report = LeadUpload.Report()
     private var waiting = Shelf.Batch()
+    /// Stores batches while others are read; needed from the second on.
+    private var worker: Worker?
     /// The batch that is being stored meanwhile, and those of it who are there already.
-    private var storing: (count: Int, known: Future<[ImportedLead]>)?
+    private var storing: (count: Int, known: Worker.Result<[ImportedLead]>)?
 
     init(into shelf: Shelf) { self.shelf = shelf }
 
@@ -116,29 +119,36 @@ private struct Intake {
         }
     }
 
-    /// Stores all rows that were taken.
-    mutating func storeAll() throws {
-        try storeBatch()
-        try settle()
-    }
-
     /// Begins to store the waiting rows, once those before them are stored.
     private mutating func storeBatch() throws {
         try settle()
-        guard !waiting.rows.isEmpty else { return }
+        if worker == nil { worker = Worker() }
+        guard let worker else { return try storeAll() }
         let batch = waiting
         waiting = Shelf.Batch()
-        storing = (batch.rows.count, Future { [shelf] in try shelf.store(batch) })
+        storing = (batch.rows.count, worker.begin { [shelf] in try shelf.store(batch) })
     }
 
     /// Waits for the batch that is being stored.
     mutating func settle() throws {
         guard let (count, known) = storing else { return }
         storing = nil
-        let duplicates = try known.wait() ?? []
-        report.rowsAdded += count - duplicates.count
-        report.duplicates += duplicates.count
-        for lead in duplicates {
+        note(count, known: try known.wait() ?? [])
+    }
+
+    /// Stores all rows that were taken.
+    mutating func storeAll() throws {
+        try settle()
+        guard !waiting.rows.isEmpty else { return }
+        let batch = waiting
+        waiting = Shelf.Batch()
+        note(batch.rows.count, known: try shelf.store(batch))
+    }
+
+    private mutating func note(_ count: Int, known: [ImportedLead]) {
+        report.rowsAdded += count - known.count
+        report.duplicates += known.count
+        for lead in known {
             report.add(
                 LeadImport.RowError(
                     line: lead.line,

@@ -324,7 +324,8 @@ struct Columns {
 
 extension String {
     /// The text with U+FFFD for each NUL, at which SQLite would end it; PostgreSQL refuses one.
-    fileprivate var withoutNUL: String {
-        String(UnicodeScalarView(unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
+    var withoutNUL: String {
+        guard utf8.contains(0) else { return self }
+        return String(UnicodeScalarView(unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
     }
 }

@@ -1,4 +1,4 @@
-/// The schema's history: ordered, appended, never edited.
+/// The schema's history: ordered, appended and, once it is released, never edited.
 ///
 /// A migration is SQL only, so that today's code cannot change what yesterday's step does. Programs
 /// work on a schema that is newer than they know (expand first, contract a release later).

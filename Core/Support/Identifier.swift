@@ -1,4 +1,4 @@
-/// Random identifiers.
+/// Identifiers that nobody can guess.
 public enum Identifier {
     /// A new version 4 UUID in lower case, from the system's secure source (RFC 9562, 5.4).
     public static func random() -> String {

@@ -45,14 +45,9 @@ struct BulkUpload: Sendable {
                 }
             }
             try form.finish()
-        } catch let failure as Multipart.Failure {
-            throw BulkUpload.failure(failure, stored: upload.rowsStored())
-        } catch let failure as any UnreadableFile {
-            throw BulkUpload.failure(failure, stored: upload.rowsStored())
-        } catch is File.Unavailable {
-            throw Failure.unavailable(
-                "The server has no room to take the file in right now. Please try again later."
-            )
+        } catch {
+            // What is being stored meanwhile may have failed as well, and then that is the trouble.
+            throw BulkUpload.failure(error, stored: try upload.rowsStored())
         }
         guard let report else {
             throw Failure.invalid(
@@ -89,22 +84,27 @@ struct BulkUpload: Sendable {
         "The file is larger than 50 MB. Split it and upload the parts one after another."
     )
 
-    /// A form that cannot be read (further).
-    private static func failure(_ failure: Multipart.Failure, stored: Int) -> Failure {
-        switch failure {
-        case .bodyTooLong: tooLarge
-        case .notMultipart: Failure(415, "unsupported_media_type", failure.description)
-        default: Failure(400, failure.code, failure.description + advice(stored))
+    /// What a caller is told about an upload that cannot go on.
+    private static func failure(_ error: any Error, stored: Int) -> any Error {
+        switch error {
+        case let form as Multipart.Failure:
+            return switch form {
+            case .bodyTooLong: tooLarge
+            case .notMultipart: Failure(415, "unsupported_media_type", form.description)
+            default: Failure(400, form.code, form.description + advice(stored))
+            }
+        case let file as any UnreadableFile:
+            var details = JSON.Object()
+            details["line"] = file.line.map { JSON($0) }
+            details["rows_added"] = JSON(stored)
+            let sentence = file.description + advice(stored)
+            return Failure(422, file.code, sentence, field: "file", details: details)
+        case is File.Unavailable:
+            return Failure.unavailable(
+                "The server has no room to take the file in right now. Please try again later."
+            )
+        default: return error
         }
-    }
-
-    /// A file that cannot be read (further).
-    private static func failure(_ failure: any UnreadableFile, stored: Int) -> Failure {
-        var details = JSON.Object()
-        details["line"] = failure.line.map { JSON($0) }
-        details["rows_added"] = JSON(stored)
-        let sentence = failure.description + advice(stored)
-        return Failure(422, failure.code, sentence, field: "file", details: details)
     }
 
     /// What to do when some rows were stored before the trouble.

@@ -206,6 +206,33 @@ import Testing
         #expect(try world.value("SELECT count(*) FROM leads") == 700)
     }
 
+    @Test func `a form that breaks off says how much of it is stored`() throws {
+        let answer = try answer(to: request(Request.Body(brokenForm())))
+        #expect(answer.status == 400)
+        #expect(answer.json["error"]?.string?.contains("1000 rows before it are stored") == true)
+        #expect(try world.value("SELECT count(*) FROM leads") == 1_000)
+    }
+
+    /// The batch that fails is stored while the form's end is read.
+    @Test func `that rows could not be stored is told before what is wrong with the form`() throws {
+        try world.database.write {
+            try $0.execute(
+                """
+                CREATE TRIGGER refused AFTER INSERT ON leads WHEN new.name = 'Lead 700'
+                BEGIN SELECT raise(FAIL, 'refused'); END
+                """
+            )
+        }
+        #expect(try answer(to: request(Request.Body(brokenForm()))).status == 500)
+        #expect(try world.value("SELECT count(*) FROM leads") == 500)
+    }
+
+    /// A form of 1,300 rows without its end.
+    private func brokenForm() -> [UInt8] {
+        let rows = (0..<1_300).map { "98\(76_500_000 + $0),Lead \($0)\n" }.joined()
+        return Array(part("file", "number,name\n" + rows).utf8)
+    }
+
     @Test func `forms that are not one file are refused`() throws {
         let file = part("file", "number\n9876543210\n")
         let cases: [(String, Int, String)] = [

@@ -59,6 +59,8 @@ import Testing
             var query = try LeadQuery(parameters, zone: reader.zone)
             // The first page, one in the midst of many that tie, and one far behind.
             for pages in [1, 3, 40] {
+                // A reader that has not written any of these leads before.
+                let reader = LeadReader(zone: reader.zone, retryPolicy: reader.retryPolicy)
                 let steps = try world.database.read { connection in
                     _ = connection.takeStepCount()
                     _ = try reader.list(query, isTable: true, in: connection)

@@ -69,6 +69,90 @@ import Testing
         #expect(try words(of: first.id) == ["9876543210", "919876543210", "asha", "rao"])
     }
 
+    /// Some numbers come twice, some are known, some opted out or declined.
+    @Test(arguments: [false, true])
+    func `leads that are added together are added as one by one`(callsNewLeads: Bool) throws {
+        let random = Seeded.random()
+        let others = try World()
+        let store = LeadStore(callsNewLeads: callsNewLeads)
+        for _ in 0..<12 {
+            let leads = try (0..<random.next(below: 40)).map { _ in try invented(random) }
+            let suppressed = try leads.prefix(5).map(\.number) + [fields("+919876500000").number]
+            let reason = [Suppressions.Reason.optedOut, .declined][random.next(below: 2)]
+            for world in [world, others] {
+                try world.database.write { connection in
+                    for number in suppressed {
+                        try Suppressions.add(
+                            .number,
+                            number.e164,
+                            because: reason,
+                            channel: "test",
+                            words: nil,
+                            now: world.now,
+                            in: connection
+                        )
+                    }
+                }
+            }
+            let together = try world.database.write { connection in
+                var batch = LeadStore.Batch()
+                for lead in leads { batch.append(lead, now: world.now) }
+                return try store.insert(batch, from: .list, now: world.now, in: connection)
+            }
+            let oneByOne = try others.database.write { connection in
+                try leads.map { try store.insert($0, from: .list, now: others.now, in: connection) }
+            }
+            try #require(together.map(\.?.id) == oneByOne.map(\.?.id), "seed \(random.seed)")
+            for added in together {
+                guard let added else { continue }
+                let id: Int64? = try world.value(
+                    "SELECT id FROM leads WHERE lead_uuid = \(added.uuid)"
+                )
+                #expect(id == added.id)
+            }
+        }
+        for table in [
+            "leads", "lead_words", "lead_counts", "tallies", "dial_requests", "journey_steps",
+        ] {
+            #expect(
+                try contents(of: table, in: world) == contents(of: table, in: others),
+                "seed \(random.seed), \(table)"
+            )
+        }
+        #expect(try count("leads") > 20)
+        // A NUL is no end of a text.
+        #expect(try world.value("SELECT count(*) FROM leads WHERE name = 'a'") == 0)
+    }
+
+    private func invented(_ random: Seeded) throws -> LeadFields {
+        let number = "+91987650\(1_000 + random.next(below: 300))"
+        let names = ["Asha Rao", "", "José \"Pepe\" \\ O’Brien", "प्रिया शर्मा", "a\u{0}b"]
+        var lead = try fields(number, name: names[random.next(below: names.count)])
+        lead.email = random.next(below: 2) == 0 ? nil : "asha@example.in"
+        lead.partner = [nil, "", "A,\"B\"[1]"][random.next(below: 3)]
+        lead.whatsappNumber = random.next(below: 2) == 0 ? nil : lead.number
+        lead.zone = random.next(below: 3) == 0 ? Zone(identifier: "Asia/Dubai") : nil
+        lead.consentAt = random.next(below: 3) == 0 ? world.now - .days(3) : nil
+        lead.consentText = [nil, "Yes.", "\u{0}"][random.next(below: 3)]
+        lead.consentSource = [nil, "fair"][random.next(below: 2)]
+        return lead
+    }
+
+    /// All rows of a table but for what is invented anew each time.
+    private func contents(of table: String, in world: World) throws -> [[SQLValue]] {
+        let columns = try world.database.read {
+            try $0.rows("SELECT name FROM pragma_table_info(\(table))").map {
+                try $0.required("name", as: String.self)
+            }
+        }.filter { !["lead_uuid", "change_seq"].contains($0) }
+        let list = SQL(stringLiteral: columns.joined(separator: ", "))
+        return try world.database.read { connection in
+            try connection.rows(
+                "SELECT \(sql: list) FROM \(sql: SQL(stringLiteral: table)) ORDER BY \(sql: list)"
+            ).map { row in columns.indices.map { row.value(at: $0) ?? .null } }
+        }
+    }
+
     @Test func `a number that opted out comes back opted out and is never planned`() throws {
         let first = try add(try fields("+919876543210"))
         try world.database.write { connection in
