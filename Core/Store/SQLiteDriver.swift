@@ -100,7 +100,6 @@ final class SQLiteDriver: Sendable {
                     PRAGMA wal_autocheckpoint = 0;
                     PRAGMA journal_size_limit = 33554432;
                     PRAGMA temp_store = MEMORY;
-                    PRAGMA cache_size = -8000;
                     """
             )
             _ = presales_sqlite_no_checkpoint_on_close(connection.sqliteConnection)

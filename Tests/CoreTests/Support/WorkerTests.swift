@@ -32,7 +32,10 @@ import Testing
         let result = worker?.begin {
             begun.signal()
             mayEnd.wait()
-            isDone.withLock { $0 = true }
+            // Long enough for the other thread to be done first, if it did not wait.
+            var number: UInt64 = 1
+            for _ in 0..<20_000_000 { number = number ^ number << 7 ^ number >> 9 }
+            isDone.withLock { $0 = number != 0 }
         }
         begun.wait()
         mayEnd.signal()
