@@ -44,23 +44,22 @@ import Testing
         let database = Database(
             path: scratch.file("test.db"),
             requiredVersion: nil,
-            patience: .milliseconds(200)
+            patience: .seconds(1)
         )
         try database.write { try $0.execute("CREATE TABLE t (n INTEGER)") }
         let holder = try Running("store-probe", "hold", scratch.file("test.db"))
         #expect(holder.line() == "holding")
-        let refused = Atomic(0)
         let started = ContinuousClock.now
-        DispatchQueue.concurrentPerform(iterations: 8) { _ in
-            do {
-                try database.write { try $0.execute("INSERT INTO t VALUES (1)") }
-            } catch is Database.Unavailable {
-                refused.add(1, ordering: .relaxed)
-            } catch {}
+        let waiters = (0..<8).compactMap { _ in Core.Worker() }
+        try #require(waiters.count == 8)
+        let writes = waiters.map { waiter in
+            waiter.begin { try database.write { try $0.execute("INSERT INTO t VALUES (1)") } }
         }
-        #expect(refused.load(ordering: .relaxed) == 8)
-        // One after the other they would need 1.6 seconds.
-        #expect(ContinuousClock.now - started < .milliseconds(1500))
+        for write in writes {
+            #expect(throws: Database.Unavailable.self) { try write.wait() }
+        }
+        // One after the other they would need 8 seconds.
+        #expect(ContinuousClock.now - started < .seconds(6))
     }
 
     @Test func `the turn comes to those who wait in the order in which they came`() throws {
