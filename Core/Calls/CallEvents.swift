@@ -184,8 +184,12 @@ public struct CallEvents: Sendable {
             default:
                 isOurFault = false
                 result =
-                    outcome == .completed
-                    ? .completed : retry == .never ? .needsPerson : .notReached
+                    switch (outcome, retry) {
+                    case (.completed, _):
+                        reason.group == .transferIncomplete ? .handedOver : .completed
+                    case (_, .never): .needsPerson
+                    default: .notReached
+                    }
             }
         }
     }
@@ -290,8 +294,11 @@ public struct CallEvents: Sendable {
             at: now,
             in: connection
         )
-        // A lead that was spoken to before stays where that conversation led.
-        let result = hadCompleted && verdict.result == .notReached ? .completed : verdict.result
+        var result = verdict.result
+        if hadCompleted, result == .notReached {
+            // A lead that was spoken to before stays where that conversation led.
+            result = call.previousJourneyState == .needsPerson ? .handedOver : .completed
+        }
         try journey.callEnded(
             lead,
             callID: call.id,

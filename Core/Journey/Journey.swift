@@ -206,6 +206,11 @@ public struct Journey: Sendable {
             }
             return "The conversation took place, so no further call is needed. A follow-up message "
                 + "is queued."
+        case (.checkRetry, .handedOver):
+            try settle(lead, .needsPerson, because: .completed, now, connection)
+            let sentence = "The conversation took place, and a person should go on with it."
+            guard try followUp(lead, callID, now, connection) else { return sentence }
+            return "\(sentence) A follow-up message is queued."
         case (.checkRetry, .cancelled):
             try leaveToPerson(lead, now, connection)
             return "The call was cancelled by hand, so nothing more is planned by itself."

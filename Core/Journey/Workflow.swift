@@ -6,7 +6,7 @@
 ///                                 │            └ impossible or failed → email_fallback ► end
 ///                                 ├─ number bad → email_fallback ────────────► end
 ///                                 ├─ used up, and written to before → end
-///                                 ├─ a person must look → end
+///                                 ├─ a person must look, or go on with it → end
 ///                                 └─ cancelled, our own fault → end
 ///
 /// No node leads back to the dial: `increment_retry` promises another call for later and ends, so
@@ -27,6 +27,7 @@ public struct Workflow: Sendable {
     public enum Guard: String, Sendable, CaseIterable {
         case always
         case completed, declined
+        case handedOver = "handed_over"
         case optedOut = "opted_out"
         case cancelled
         case ourFault = "our_fault"
@@ -44,6 +45,7 @@ public struct Workflow: Sendable {
             switch self {
             case .always: true
             case .completed: facts.result == .completed
+            case .handedOver: facts.result == .handedOver
             case .declined: facts.isDeclined
             case .optedOut: facts.isOptedOut
             case .cancelled: facts.result == .cancelled
@@ -73,6 +75,9 @@ public struct Workflow: Sendable {
         /// What became of the call.
         public enum Result: String, Sendable, CaseIterable {
             case completed
+            /// Spoken to, and a person is to go on with it, such as a colleague to whom the call could
+            /// not be passed on.
+            case handedOver = "handed_over"
             /// Nobody was spoken to; another try makes sense.
             case notReached = "not_reached"
             /// The call broke after words were exchanged, or cannot be judged: calling again by
@@ -126,6 +131,7 @@ public struct Workflow: Sendable {
         Edge(from: .checkRetry, when: .optedOut, to: .end),
         Edge(from: .checkRetry, when: .declined, to: .end),
         Edge(from: .checkRetry, when: .completed, to: .end),
+        Edge(from: .checkRetry, when: .handedOver, to: .end),
         Edge(from: .checkRetry, when: .cancelled, to: .end),
         Edge(from: .checkRetry, when: .ourFault, to: .end),
         Edge(from: .checkRetry, when: .needsPerson, to: .end),

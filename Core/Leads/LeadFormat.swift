@@ -76,7 +76,7 @@ struct LeadFormat: Sendable {
     ]
 
     /// Raised whenever the same rows are written differently, so that no browser keeps an old form.
-    static let version = 1
+    static let version = 2
 
     let zone: Zone
     let maximumRetries: Int

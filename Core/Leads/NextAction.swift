@@ -22,7 +22,7 @@ struct NextAction {
             let time = promise.dueAt.spoken(in: zone)
             let isHeld = promise.dueAt != promise.promisedAt
             switch promise.kind {
-            case .callback: return "Calls back at \(time), as this person asked."
+            case .callback: return "Calls back at \(time), as promised."
             case .retry:
                 return "Calls again at \(time) (retry \(retryCount) of \(maximumRetries))."
             case .schedule: return "Calls at \(time), as scheduled."

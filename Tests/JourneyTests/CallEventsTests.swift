@@ -174,6 +174,27 @@ import Testing
         #expect(try world.value("SELECT count(*) FROM outbox") == 1)
     }
 
+    @Test func `who could not be passed on to a colleague waits until a person got through`()
+        throws
+    {
+        let channels = Journey.Channels(whatsApp: true, email: false)
+        let (uuid, attempt) = try dialed(channels: channels)
+        try world.promise(uuid, .retry, at: world.now + .hours(20))
+        var report = try unwrap(report(declined: false).object)
+        report["endedReason"] = "call.forwarding.no-answer"
+        try apply(.object(report), attempt, channels: channels)
+        #expect(try world.contact(uuid).status == .completed)
+        #expect(try world.contact(uuid).journeyState == .needsPerson)
+        #expect(try waiting == [])
+        #expect(try world.value("SELECT count(*) FROM outbox") == 1)
+        try apply(busy, try callByHand(uuid), channels: channels)
+        #expect(try world.contact(uuid).journeyState == .needsPerson)
+        report["endedReason"] = "assistant-ended-call"
+        try apply(.object(report), try callByHand(uuid), channels: channels)
+        #expect(try world.contact(uuid).journeyState == .completed)
+        #expect(try world.value("SELECT count(*) FROM outbox") == 1)
+    }
+
     @Test
     func `who was written to after the last retry is not written to again for a call by hand`()
         throws

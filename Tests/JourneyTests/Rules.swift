@@ -454,9 +454,12 @@ struct Rules {
         if report.isDeclined { decline(lead, calls[call].number) }
         if report.result == .numberBad { leads[lead].isNumberBad = true }
         let missedAgain = hadCompleted && report.result == .notReached
+        // Whom a person should have called still waits for that person.
+        let afterConversation: Workflow.Facts.Result =
+            calls[call].journeyBefore == .needsPerson ? .handedOver : .completed
         goOn(
             after: call,
-            missedAgain ? .completed : report.result,
+            missedAgain ? afterConversation : report.result,
             endedAt: report.endedAt,
             at: now
         )
@@ -527,9 +530,9 @@ struct Rules {
             return
         }
         switch result {
-        case .completed:
+        case .completed, .handedOver:
             cancel(lead, sparingCallbacks: true)
-            leads[lead].journey = .completed
+            leads[lead].journey = result == .completed ? .completed : .needsPerson
             let others = calls.indices.filter { calls[$0].lead == lead && $0 != call }
             if others.contains(where: { calls[$0].outcome == .completed }) { return }
             if hasWhatsApp, !leads[lead].isNumberBad {

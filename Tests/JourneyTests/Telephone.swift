@@ -118,7 +118,7 @@ final class Telephone: Sendable {
                 isConnected: true,
                 isSpoken: true,
                 outcome: .completed,
-                result: .completed
+                result: .handedOver
             ),
             Ending(
                 reason: "something-that-vapi-has-added-since",

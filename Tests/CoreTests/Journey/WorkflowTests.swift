@@ -63,6 +63,7 @@ import Testing
 
     @Test(arguments: [
         (Workflow.Facts(result: .completed), [Workflow.Node.checkRetry, .end]),
+        (.init(result: .handedOver), [.checkRetry, .end]),
         (.init(result: .notReached, retriesUsed: 0), [.checkRetry, .incrementRetry, .end]),
         (.init(result: .notReached, retriesUsed: 2), [.checkRetry, .incrementRetry, .end]),
         (

@@ -166,7 +166,7 @@ import Testing
         try world.promise(uuid, .callback, at: world.now + .hours(5))
         #expect(
             try lead(uuid)["next_action"]
-                == "Calls back at 23 Nov 2026, 4:00 PM IST, as this person asked."
+                == "Calls back at 23 Nov 2026, 4:00 PM IST, as promised."
         )
         try world.promise(uuid, .schedule, at: world.now + .hours(1))
         #expect(

@@ -70,7 +70,7 @@ export function nodeWords(node) {
 }
 
 const GUARDS = {
-    completed: "Spoken to", declined: "Declined", opted_out: "Opted out", cancelled: "Cancelled", our_fault: "Not their fault",
+    completed: "Spoken to", handed_over: "Handed to a person", declined: "Declined", opted_out: "Opted out", cancelled: "Cancelled", our_fault: "Not their fault",
     needs_person: "Needs a person", number_bad: "Number is dead", retry_left: "Retry left", retries_used_up: "Retries used up", already_written: "Written to before",
     whatsapp_possible: "Possible", whatsapp_impossible: "Not possible", whatsapp_failed: "Failed",
 };
